@@ -4,6 +4,7 @@
 use std::rc::Rc;
 
 use gene_isa::Symbol;
+pub use gene_isa::datum::{Date, Regex, Time};
 
 use crate::source::Span;
 
@@ -110,49 +111,6 @@ pub struct Gene {
     pub children: Vec<Node>,
     /// Whether it is sealed.
     pub sealed: Sealed,
-}
-
-/// A calendar date; always a valid one.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Date {
-    /// Year, 0 to 9999.
-    pub year: u16,
-    /// Month, 1 to 12.
-    pub month: u8,
-    /// Day of the month from 1.
-    pub day: u8,
-}
-
-/// A time of day, with an offset and a zone name if they were written.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Time {
-    /// Hour, 0 to 23.
-    pub hour: u8,
-    /// Minute, 0 to 59.
-    pub minute: u8,
-    /// Second, 0 to 59.
-    pub second: u8,
-    /// Microsecond, 0 to 999 999.
-    pub microsecond: u32,
-    /// Minutes east of UTC; 0 for `Z`.
-    pub offset: Option<i16>,
-    /// The name in brackets.
-    pub zone: Option<Rc<str>>,
-    /// Whether the offset was written as `Z`.
-    pub utc: bool,
-}
-
-/// A pattern literal.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Regex {
-    /// The pattern; `\/` is a slash and `\\` one backslash already.
-    pub pattern: String,
-    /// `i`: case does not matter.
-    pub ignore_case: bool,
-    /// `m`: `.` matches line breaks.
-    pub multiline: bool,
-    /// The replacement of `#/pattern/replacement/`.
-    pub replacement: Option<String>,
 }
 
 impl Node {
