@@ -1,0 +1,44 @@
+//! The ways a program is run: what it prints must not depend on any of them.
+
+use std::env;
+
+/// A way to run a program, as flags of `gene run`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Mode {
+    pub name: &'static str,
+    pub flags: &'static [&'static str],
+    /// How much longer a program may take than in the interpreter.
+    pub patience: u32,
+}
+
+/// The plain interpreter, which defines what is right.
+pub const INTERP: Mode = Mode { name: "interp", flags: &["--jit=off"], patience: 1 };
+/// A collection at every safepoint finds what is not rooted.
+pub const GC_STRESS: Mode =
+    Mode { name: "gc-stress", flags: &["--jit=off", "--gc-stress"], patience: 6 };
+/// The invariants of the heap are checked at every collection.
+pub const VERIFY_HEAP: Mode =
+    Mode { name: "verify-heap", flags: &["--jit=off", "--verify-heap"], patience: 3 };
+/// Machine code from the first call on.
+pub const JIT_EAGER: Mode = Mode { name: "jit-eager", flags: &["--jit=eager"], patience: 3 };
+/// A simulated clock.
+pub const VIRTUAL_TIME: Mode =
+    Mode { name: "virtual-time", flags: &["--jit=off", "--virtual-time"], patience: 1 };
+
+const ALL: [Mode; 5] = [INTERP, GC_STRESS, VERIFY_HEAP, JIT_EAGER, VIRTUAL_TIME];
+
+/// The default modes of a suite and those that `GENE_TEST_MODES` adds.
+pub fn selected(defaults: &[Mode]) -> Vec<Mode> {
+    let added = env::var("GENE_TEST_MODES").unwrap_or_default();
+    for name in added.split(',').map(str::trim).filter(|name| !name.is_empty()) {
+        assert!(
+            ALL.iter().any(|mode| mode.name == name),
+            "GENE_TEST_MODES names the unknown mode {name:?}"
+        );
+    }
+    ALL.into_iter()
+        .filter(|mode| {
+            defaults.contains(mode) || added.split(',').any(|name| name.trim() == mode.name)
+        })
+        .collect()
+}
