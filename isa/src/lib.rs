@@ -3,17 +3,23 @@
 
 #![forbid(unsafe_code)]
 
+mod asm;
 mod code;
 pub mod datum;
+mod disasm;
+mod flow;
 mod insn;
 mod intrinsic;
+mod notation;
 mod symbol;
 mod table;
 
+pub use asm::{AsmError, assemble};
 pub use code::{
     CallDesc, CallKind, Check, CheckKind, Code, Env, EnvVar, FnKind, Handler, KeyParam, Module,
     Param, Params, TypeExpr,
 };
+pub use disasm::{Listing, Source, disassemble};
 pub use insn::{Field, Insn, MAX_REGS, NO_SCOPE, Op, Operand, Role};
 pub use intrinsic::{Intrinsic, Special};
 pub use symbol::Symbol;
