@@ -1,5 +1,7 @@
 //! Source texts, and places in them.
+#![forbid(unsafe_code)]
 
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Number of a [`Source`] in its [`SourceMap`].
@@ -62,6 +64,17 @@ impl Source {
         Source { name: name.into(), text, lines }
     }
 
+    /// The bytes of a line, counted from 1, without its line break; empty beyond the end.
+    pub fn line_range(&self, line: u32) -> Range<usize> {
+        let line = line as usize;
+        let Some(&start) = line.checked_sub(1).and_then(|l| self.lines.get(l)) else {
+            return self.text.len()..self.text.len();
+        };
+        let end = self.lines.get(line).map_or(self.text.len(), |&next| next as usize - 1);
+        let text = &self.text[start as usize..end];
+        start as usize..end - usize::from(text.ends_with('\r'))
+    }
+
     /// Where the byte `offset` stands; offsets beyond the end count as the end.
     pub fn position(&self, offset: u32) -> Position {
         let offset = (offset as usize).min(self.text.len());
@@ -70,6 +83,39 @@ impl Source {
         let column = self.text.as_bytes()[start..offset].iter().filter(|&&b| b & 0xC0 != 0x80);
         Position { line: line as u32 + 1, column: column.count() as u32 + 1 }
     }
+}
+
+/// The first byte that is not UTF-8.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct BadEncoding {
+    /// Its value.
+    pub byte: u8,
+    /// Its offset from 0.
+    pub offset: usize,
+    /// The text before it, for a [`Source`] to point into.
+    pub before: String,
+}
+
+impl BadEncoding {
+    /// Its place, if `before` is (the beginning of) the text of `file`.
+    pub fn span(&self, file: FileId) -> Span {
+        let at = u32::try_from(self.offset).unwrap_or(u32::MAX);
+        Span { file, start: at, end: at }
+    }
+}
+
+/// The text that the bytes of a file encode.
+///
+/// # Errors
+/// The place of the first byte that is not UTF-8.
+pub fn decode(bytes: Vec<u8>) -> Result<String, BadEncoding> {
+    String::from_utf8(bytes).map_err(|error| {
+        let offset = error.utf8_error().valid_up_to();
+        let mut bytes = error.into_bytes();
+        let byte = bytes[offset];
+        bytes.truncate(offset);
+        BadEncoding { byte, offset, before: String::from_utf8_lossy(&bytes).into_owned() }
+    })
 }
 
 /// All sources of a process, shared by everything that reports places.
@@ -94,6 +140,20 @@ impl SourceMap {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn decoding_finds_the_bad_byte() {
+        assert_eq!(decode("aé".into()).as_deref(), Ok("aé"));
+        let bad = decode(b"a\xc3\xa9\xff..".to_vec()).unwrap_err();
+        assert_eq!((bad.byte, bad.offset, bad.before.as_str()), (0xff, 3, "aé"));
+    }
+
+    #[test]
+    fn lines_have_ranges() {
+        let s = Source::new("a.gene", "ab\r\n\ncd");
+        assert_eq!([s.line_range(1), s.line_range(2), s.line_range(3)], [0..2, 4..4, 5..7]);
+        assert_eq!((s.line_range(0), s.line_range(4)), (7..7, 7..7));
+    }
 
     #[test]
     fn positions_count_characters() {
