@@ -1,4 +1,6 @@
 //! The Gene language runtime.
 #![allow(missing_docs)]
+pub mod diag;
+pub mod reader;
 pub mod source;
 pub mod syntax;

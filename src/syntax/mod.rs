@@ -1,6 +1,12 @@
 //! The syntax tree: what the reader makes and the compiler takes. Plain data,
 //! no heap.
 
+#![forbid(unsafe_code)]
+
+pub mod number;
+mod printer;
+mod same;
+
 use std::rc::Rc;
 
 use gene_isa::Symbol;
