@@ -3,6 +3,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod literal;
 pub mod number;
 mod printer;
 mod same;

@@ -2,8 +2,9 @@
 
 use std::fmt::{self, Display, Formatter, Write};
 
+use super::literal::{format_date, format_regex, format_time};
 use super::number::format_float;
-use super::{Date, Kind, Node, Prop, Regex, Time};
+use super::{Kind, Node, Prop};
 
 impl Display for Node {
     /// One line, with shorthands taken apart: `(a; b)` is printed as `((a) b)`.
@@ -101,10 +102,12 @@ fn node(f: &mut Formatter<'_>, n: &Node, place: Place) -> fmt::Result {
             f.write_str("0#")?;
             bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
         }
-        Kind::Date(date) => write!(f, "{date}"),
-        Kind::Time(time) => write!(f, "{time}"),
-        Kind::DateTime(date, time) => write!(f, "{date}T{time}"),
-        Kind::Regex(regex) => write!(f, "{regex}"),
+        Kind::Date(date) => write!(f, "{}", format_date(*date)),
+        Kind::Time(time) => write!(f, "{}", format_time(time)),
+        Kind::DateTime(date, time) => {
+            write!(f, "{}T{}", format_date(*date), format_time(time))
+        }
+        Kind::Regex(regex) => write!(f, "{}", format_regex(regex)),
     }
 }
 
@@ -211,68 +214,4 @@ fn escape_letter(c: char) -> Option<char> {
         '"' | '\\' => c,
         _ => return None,
     })
-}
-
-impl Display for Date {
-    /// As the literal.
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(f, "{:04}-{:02}-{:02}", self.year, self.month, self.day)
-    }
-}
-
-impl Display for Time {
-    /// As the literal. Seconds are written if they are not 0 or an offset or
-    /// a zone follows, fractions without trailing zeros.
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(f, "{:02}:{:02}", self.hour, self.minute)?;
-        let bare = self.offset.is_none() && self.zone.is_none();
-        if self.second != 0 || self.microsecond != 0 || !bare {
-            write!(f, ":{:02}", self.second)?;
-        }
-        if self.microsecond != 0 {
-            let fraction = format!("{:06}", self.microsecond);
-            write!(f, ".{}", fraction.trim_end_matches('0'))?;
-        }
-        match self.offset {
-            Some(_) if self.utc => f.write_char('Z')?,
-            Some(offset) => {
-                let sign = if offset < 0 { '-' } else { '+' };
-                let minutes = offset.unsigned_abs();
-                write!(f, "{sign}{:02}:{:02}", minutes / 60, minutes % 60)?;
-            }
-            None => {}
-        }
-        match &self.zone {
-            Some(zone) => write!(f, "[{zone}]"),
-            None => Ok(()),
-        }
-    }
-}
-
-impl Display for Regex {
-    /// As the literal.
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.write_str("#/")?;
-        regex_part(f, &self.pattern)?;
-        if let Some(replacement) = &self.replacement {
-            regex_part(f, replacement)?;
-        }
-        f.write_str(if self.ignore_case { "i" } else { "" })?;
-        f.write_str(if self.multiline { "m" } else { "" })
-    }
-}
-
-/// Escapes slashes, and backslashes where they would escape what follows.
-fn regex_part(f: &mut Formatter<'_>, part: &str) -> fmt::Result {
-    let mut chars = part.chars().peekable();
-    while let Some(c) = chars.next() {
-        let escape = match c {
-            '/' => true,
-            '\\' => matches!(chars.peek(), None | Some('/' | '\\')),
-            _ => false,
-        };
-        f.write_str(if escape { "\\" } else { "" })?;
-        f.write_char(c)?;
-    }
-    f.write_char('/')
 }
