@@ -1,12 +1,11 @@
 //! What is open while reading: the explicit stack of the reader.
 
-use gene_isa::Symbol;
 use hashbrown::HashMap;
 use rustc_hash::FxBuildHasher;
 
 use super::text::Text;
 use crate::source::Span;
-use crate::syntax::{Gene, Kind, Node, Prop, Props};
+use crate::syntax::{Gene, Kind, Node, Prop, Props, Symbol};
 
 /// An open bracket, string, or prefix that waits for its form.
 pub(super) struct Frame {

@@ -24,7 +24,7 @@ mod token;
 use crate::diag::Diagnostic;
 use crate::diag::reader as errors;
 use crate::source::{FileId, Span};
-use crate::syntax::{Kind, Node, Seq};
+use crate::syntax::{Kind, Node, Seq, Symbol};
 
 use chars::{is_separator, nothing_follows};
 use frame::{Frame, GeneFrame, Key, Open, Phase, PropList};
@@ -251,7 +251,7 @@ impl<'a> Reader<'a> {
             return self.push(Open::Unquote { discard }, start);
         };
         self.at += length;
-        let name = gene_isa::Symbol::intern(&self.text[start..self.at]);
+        let name = Symbol::intern(&self.text[start..self.at]);
         self.deliver(Node { kind: Kind::Symbol(name), span: self.span_from(start) }, 1);
     }
 
@@ -424,8 +424,7 @@ impl<'a> Reader<'a> {
     fn semicolon(&mut self) {
         self.drop_prefixes();
         self.at += 1;
-        let end = self.at - 1;
-        let mark = self.span(end, self.at);
+        let mark = self.span(self.at - 1, self.at);
         let Some(Frame { open: Open::Gene(gene), start, height }) = self.stack.last_mut() else {
             return self.report(errors::stray_semicolon(mark));
         };
@@ -437,7 +436,8 @@ impl<'a> Reader<'a> {
         let mut segment = std::mem::take(&mut **gene);
         gene.sealed = segment.sealed;
         let pending = segment.pending.take();
-        gene.head = Some(segment.finish(Span { start: start as u32, ..mark }, false));
+        gene.head =
+            Some(segment.finish(Span { start: start as u32, end: mark.start, ..mark }, false));
         if let Some(key) = pending {
             self.missing_value(&key);
         }

@@ -2,13 +2,11 @@
 
 use std::rc::Rc;
 
-use gene_isa::Symbol;
-
 use super::Reader;
 use super::chars::{CLASS, END, nothing_follows, width};
 use super::frame::{Frame, GeneFrame, Open};
 use crate::diag::reader as errors;
-use crate::syntax::{Kind, Node, Regex};
+use crate::syntax::{Kind, Node, Regex, Symbol};
 
 /// A string while it is read.
 #[derive(Default)]

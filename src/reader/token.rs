@@ -2,13 +2,11 @@
 
 use std::rc::Rc;
 
-use gene_isa::Symbol;
-
 use super::Reader;
 use super::chars::{CLASS, CONTROL, END, ESCAPE, SLASH, width};
 use super::frame::Key;
 use crate::diag::reader as errors;
-use crate::syntax::{Kind, Node};
+use crate::syntax::{Kind, Node, Symbol};
 
 /// A key with what the shortcuts `^^k` and `^!k` say about its value.
 pub(super) struct KeyToken {

@@ -10,7 +10,7 @@ mod same;
 
 use std::rc::Rc;
 
-use gene_isa::Symbol;
+pub use gene_isa::Symbol;
 pub use gene_isa::datum::{Date, Regex, Time};
 
 use crate::source::Span;

@@ -39,6 +39,9 @@ fn node(f: &mut Formatter<'_>, n: &Node, place: Place) -> fmt::Result {
                     start_of_token(f, segment.as_str(), place)?;
                 } else {
                     f.write_char('/')?;
+                    // `/=` is a symbol.
+                    let bare = segments[0].as_str().is_empty() && segments.len() == 2;
+                    f.write_str(if bare && segment.as_str() == "=" { "\\" } else { "" })?;
                 }
                 path_segment(f, segment.as_str())?;
             }
