@@ -13,6 +13,7 @@ mod intrinsic;
 mod notation;
 mod symbol;
 mod table;
+mod verify;
 
 pub use asm::{AsmError, assemble};
 pub use code::{
@@ -23,3 +24,4 @@ pub use disasm::{Listing, Source, disassemble};
 pub use insn::{Field, Insn, MAX_REGS, NO_SCOPE, Op, Operand, Role};
 pub use intrinsic::{Intrinsic, Special};
 pub use symbol::Symbol;
+pub use verify::{VerifyError, verify, verify_module};
