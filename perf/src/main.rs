@@ -1,1 +1,36 @@
-fn main() {}
+//! `cargo perf`: runs the programs under `perf/programs` in Gene and in other
+//! languages, in interleaved rounds, and reports how the CPU times compare.
+//!
+//! Modules in reading order: [`cli`] names the commands; [`program`] and
+//! [`peer`] say what is run by whom; [`measure`] runs one child process;
+//! [`compare`] schedules the rounds; [`agreement`] checks the outputs;
+//! [`record`], [`machine`] and [`stats`] hold the results; [`table`],
+//! [`report`] with [`chart`], and [`gate`] read them.
+
+#![forbid(unsafe_code)]
+
+mod agreement;
+mod chart;
+mod cli;
+mod compare;
+mod gate;
+mod machine;
+mod measure;
+mod peer;
+mod program;
+mod record;
+mod report;
+mod stats;
+mod table;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match cli::run() {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

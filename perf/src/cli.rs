@@ -1,0 +1,173 @@
+//! Command line: `compare`, `report` and `gate`.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use clap::{Args, Parser, Subcommand};
+
+use crate::compare::{self, Plan};
+use crate::gate::{self, Bars};
+use crate::peer::{self, PeerKind, Request};
+use crate::record::Record;
+use crate::{program, report, table};
+
+/// Compares Gene with other script runtimes.
+#[derive(Parser)]
+#[command(name = "cargo perf", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the programs in interleaved rounds and compare the CPU times.
+    Compare(CompareArgs),
+    /// Print a record again, or turn it into an HTML page.
+    Report(ReportArgs),
+    /// Exit with 1 if a record misses a bar.
+    Gate(GateArgs),
+}
+
+#[derive(Args)]
+struct CompareArgs {
+    /// Programs to run, separated by commas [default: all].
+    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
+    programs: Vec<String>,
+    /// Peers to run, separated by commas.
+    #[arg(
+        long,
+        value_delimiter = ',',
+        value_name = "NAMES",
+        default_value = "gene,lua,luajit,node,python,ruby"
+    )]
+    peers: Vec<PeerKind>,
+    /// How often every peer runs every program.
+    #[arg(long, default_value_t = 5, value_name = "N")]
+    rounds: usize,
+    /// The gene to measure [default: target/release/gene of this repository].
+    #[arg(long, value_name = "PATH")]
+    gene: Option<PathBuf>,
+    /// Options for `gene run`, separated by blanks, such as "--jit=off".
+    #[arg(long, default_value = "", allow_hyphen_values = true, value_name = "ARGS")]
+    gene_args: String,
+    /// Another gene to measure beside it, as the peer `baseline`.
+    #[arg(long, value_name = "PATH")]
+    baseline: Option<PathBuf>,
+    /// Seconds after which a run is stopped and counts as failed.
+    #[arg(long, default_value_t = 120, value_name = "SECONDS")]
+    timeout: u64,
+    /// Directory with the programs [default: perf/programs of this repository].
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
+    /// Keep the record in this file.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Write an HTML page to this file.
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+}
+
+#[derive(Args)]
+struct ReportArgs {
+    /// A record written by `compare --json`.
+    record: PathBuf,
+    /// Write an HTML page to this file instead of a table to the terminal.
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+}
+
+#[derive(Args)]
+struct GateArgs {
+    /// A record written by `compare --json`.
+    record: PathBuf,
+    /// The peer Gene is held against.
+    #[arg(long, value_name = "PEER")]
+    against: String,
+    /// Largest geometric mean of Gene's CPU time divided by the peer's.
+    #[arg(long, value_name = "RATIO")]
+    geomean: Option<f64>,
+    /// Largest ratio for any single program.
+    #[arg(long, value_name = "RATIO")]
+    max: Option<f64>,
+}
+
+/// Parses the command line and carries the command out.
+///
+/// # Errors
+///
+/// Unreadable files, unknown programs, or nothing to run. Failures of single
+/// runs are part of the record and give exit code 1.
+pub fn run() -> Result<ExitCode> {
+    match Cli::parse().command {
+        Command::Compare(args) => compare(args),
+        Command::Report(args) => report(&args),
+        Command::Gate(args) => gate(&args),
+    }
+}
+
+fn compare(args: CompareArgs) -> Result<ExitCode> {
+    ensure!(args.rounds > 0, "--rounds must be at least 1");
+    let repository = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..");
+    let dir = args.dir.unwrap_or_else(|| repository.join("perf/programs"));
+    let request = Request {
+        kinds: args.peers,
+        gene: args.gene.unwrap_or_else(|| repository.join("target/release/gene")),
+        gene_args: args.gene_args.split_whitespace().map(str::to_owned).collect(),
+        baseline: args.baseline,
+    };
+    let (peers, missing) = peer::find(&request);
+    for name in missing {
+        eprintln!("skipping {name}");
+    }
+    ensure!(!peers.is_empty(), "none of the peers is installed");
+    let programs = program::select(program::discover(&dir)?, &args.programs)?;
+    let record = compare::run(&Plan {
+        programs,
+        peers,
+        rounds: args.rounds,
+        timeout: Duration::from_secs(args.timeout),
+    });
+    // Saved first: a closed pipe behind the table must not cost the record.
+    if let Some(path) = args.json {
+        record.save(&path)?;
+    }
+    if let Some(path) = args.html {
+        write_html(&record, &path)?;
+    }
+    print!("{}", table::render(&record));
+    let failures = record.failures();
+    for failure in &failures {
+        eprintln!("ERROR {failure}");
+    }
+    Ok(if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn report(args: &ReportArgs) -> Result<ExitCode> {
+    let record = Record::load(&args.record)?;
+    match &args.html {
+        Some(path) => write_html(&record, path)?,
+        None => print!("{}", table::render(&record)),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn gate(args: &GateArgs) -> Result<ExitCode> {
+    ensure!(args.geomean.is_some() || args.max.is_some(), "give --geomean, --max or both");
+    let record = Record::load(&args.record)?;
+    let bars = Bars { against: args.against.clone(), geomean: args.geomean, max: args.max };
+    let verdict = gate::judge(&record, &bars)?;
+    println!("{}", verdict.summary);
+    for miss in &verdict.misses {
+        println!("MISSED {miss}");
+    }
+    Ok(if verdict.misses.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn write_html(record: &Record, path: &PathBuf) -> Result<()> {
+    fs::write(path, report::render(record))
+        .with_context(|| format!("cannot write {}", path.display()))
+}
