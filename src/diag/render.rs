@@ -55,7 +55,7 @@ impl Diagnostic {
         report
     }
 
-    /// One excerpt for every line that has a mark, that of the problem first.
+    /// One excerpt for every line that has a mark, other files last.
     fn excerpts(&self, sources: &SourceMap) -> Vec<Excerpt> {
         let mut excerpts: Vec<Excerpt> = Vec::new();
         let marks = std::iter::once((self.span, "", AnnotationKind::Primary))
@@ -73,7 +73,7 @@ impl Diagnostic {
                 }
             }
         }
-        excerpts.sort_by_key(|e| e.path.is_some());
+        excerpts.sort_by_key(|e| (e.path.is_some(), e.line));
         excerpts
     }
 }

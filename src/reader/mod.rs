@@ -129,7 +129,7 @@ impl<'a> Reader<'a> {
     }
 
     fn run(&mut self, only_first: bool) {
-        while !self.ended && !(only_first && !self.forms.is_empty()) {
+        while !self.ended && (!only_first || self.forms.is_empty()) {
             if matches!(self.stack.last(), Some(Frame { open: Open::Text(_), .. })) {
                 self.resume_interpolation();
             } else {
@@ -300,8 +300,10 @@ impl<'a> Reader<'a> {
 
     fn end_of_text(&mut self) {
         self.ended = true;
-        let end = self.span(self.at, self.at);
         let Some(frame) = self.stack.last() else { return };
+        // Behind the last word rather than on an empty line.
+        let last = self.text.trim_end().len();
+        let end = self.span(last, last);
         let diagnostic = if let Some(prefix) = frame.open.prefix() {
             errors::form_expected(end, prefix, true)
         } else if let Some((bracket, _)) = frame.open.brackets() {

@@ -388,6 +388,11 @@ fn nesting_has_a_limit() {
         assert!(diagnostics[0].message.contains("nested too deeply"), "{open}");
         assert_eq!(diagnostics.len(), 1);
     }
+    for (open, inner, close) in [("(", "", ")"), ("{^a ", "1", "}"), ("`", "x", "")] {
+        let (forms, diagnostics) = deep(open, inner, close, MAX_DEPTH - 1);
+        assert!(diagnostics.is_empty());
+        assert_round_trip(&forms);
+    }
     let chain = |n: usize| read(FILE, &format!("(a{})", "; b".repeat(n))).1;
     assert!(chain(MAX_DEPTH - 10).is_empty());
     assert!(chain(100_000)[0].message.contains("nested too deeply"));
