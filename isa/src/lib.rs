@@ -7,6 +7,7 @@ mod asm;
 mod code;
 pub mod datum;
 mod disasm;
+mod encode;
 mod flow;
 mod insn;
 mod intrinsic;
@@ -14,6 +15,7 @@ mod notation;
 mod symbol;
 mod table;
 mod verify;
+mod wire;
 
 pub use asm::{AsmError, assemble};
 pub use code::{
@@ -21,7 +23,9 @@ pub use code::{
     Param, Params, TypeExpr,
 };
 pub use disasm::{Listing, Source, disassemble};
+pub use encode::{DecodeError, decode, encode, table_hash};
 pub use insn::{Field, Insn, MAX_REGS, NO_SCOPE, Op, Operand, Role};
 pub use intrinsic::{Intrinsic, Special};
 pub use symbol::Symbol;
 pub use verify::{VerifyError, verify, verify_module};
+pub use wire::MAX_DEPTH;
