@@ -1,5 +1,3 @@
-; A function with something of everything; tests of the assembler, the
-; encoder and the verifier start from it.
 .module sample
 .registers 12
 .result (fn [Int] {k (module 1 second)} (rest Any) (result (of Array Int)))
@@ -16,7 +14,7 @@
 .const k7 '\''
 .const k8 [nil void not_found true false #[] []]
 .const k9 {a 1 "b c" #{}}
-.const k10 (hash_map 1 2 "x" #(hash_map))
+.const k10 (hash_map 1 2 "x" #(hash_map ))
 .const k11 (path a "" "...")
 .const k12 (selector "x y" 0)
 .const k13 (quote (unquote (discard `x)))
@@ -29,7 +27,7 @@
 .const k20 (regex "" false true nil)
 .const k21 1e300
 .cache c0 name
-.cache c1 "=="
+.cache c1 ==
 .keys s0 a b c
 .keys s1
 .call d0 push {k ...} [_ ...]
@@ -45,11 +43,11 @@
 L0:
    0  new_scope       r4 closure 1
    1  set_scope       r2 r4 0
-   2  closure         r6 r4 p0
-   3  call_x          r6 1 d0
-   4  call_x          r6 0 d1
+   2  closure         r6 r4 p0               ; "in side"
+   3  call_x          r6 1 d0                ; method, push {k ...} [_ ...]
+   4  call_x          r6 0 d1                ; function, {"..."} []
    5  get_prop_var    r6 r2 r3
-   6  ext             c0
+   6  ext             c0                     ; name
 L1:
    7  iter_init       r6 r2 0 L2
    8  call_with_self  r10 0
@@ -62,16 +60,16 @@ L2:
   14  add_i           r2 r2 -3
   15  loop            L2
 L3:
-  16  new_map         r6 r9 s0
-  17  new_gene        r6 r7 1 s0
-  18  check_set       r6 k0
+  16  new_map         r6 r9 s0               ; a b c
+  17  new_gene        r6 r7 1 s0             ; a b c
+  18  check_set       r6 k0                  ; `name
   19  intrinsic       r6 Range 3
   20  load_special    r6 unset
   21  eval            r6 r4 e0
-  22  check_type      r6 t0
+  22  check_type      r6 t0                  ; (register r5 T)
   23  get_module      r6 m1
   24  jump_lt_i       r6 -5 L4
-  25  load_const      r6 k5
+  25  load_const      r6 k5                  ; "text; \u{1b} \\ 'x' é"
 L4:
   26  return_scoped   r6
 L5:
