@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod asm;
+pub mod backend;
 mod code;
 pub mod datum;
 mod disasm;
