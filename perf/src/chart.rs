@@ -19,12 +19,12 @@ pub struct Bar {
     pub class: &'static str,
 }
 
-const WIDTH: f64 = 560.0;
+const WIDTH: f64 = 580.0;
 const ROW: f64 = 26.0;
 const THICKNESS: f64 = 14.0;
 const LABEL: f64 = 84.0;
 /// Room for the notes on the right.
-const NOTE: f64 = 150.0;
+const NOTE: f64 = 180.0;
 
 /// Draws bars from a common zero. `mark` is a value to draw a vertical line
 /// at. `title` describes the chart for those who cannot see it.
@@ -35,16 +35,16 @@ pub fn bars(title: &str, bars: &[Bar], mark: Option<f64>) -> String {
     });
     let longest = lengths.chain(mark).fold(0.0, f64::max);
     let scale = if longest > 0.0 { (WIDTH - LABEL - NOTE) / longest } else { 0.0 };
+    let mark = mark.map(|mark| LABEL + mark * scale);
     let height = ROW * bars.len() as f64 + 4.0;
     let mut svg = format!(
         "<svg viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" aria-label=\"{}\">",
         escape(title)
     );
     for (row, bar) in bars.iter().enumerate() {
-        draw(&mut svg, bar, ROW * row as f64 + 2.0, scale);
+        draw(&mut svg, bar, ROW * row as f64 + 2.0, scale, mark);
     }
-    if let Some(mark) = mark {
-        let x = LABEL + mark * scale;
+    if let Some(x) = mark {
         // Writing to a string cannot fail.
         let _ = write!(
             svg,
@@ -55,7 +55,7 @@ pub fn bars(title: &str, bars: &[Bar], mark: Option<f64>) -> String {
     svg
 }
 
-fn draw(svg: &mut String, bar: &Bar, top: f64, scale: f64) {
+fn draw(svg: &mut String, bar: &Bar, top: f64, scale: f64, mark: Option<f64>) {
     let middle = top + ROW / 2.0;
     let baseline = middle + 4.5;
     let _ = write!(
@@ -90,6 +90,10 @@ fn draw(svg: &mut String, bar: &Bar, top: f64, scale: f64) {
             a = middle - 3.5,
             b = middle + 3.5
         );
+    }
+    // A note that the line would cross begins behind it.
+    if let Some(mark) = mark.filter(|mark| (right..right + NOTE).contains(mark)) {
+        right = mark;
     }
     let (class, note) = match &bar.value {
         Ok(_) => ("note", &bar.note),
@@ -136,7 +140,7 @@ mod tests {
     #[test]
     fn lengths_are_in_proportion() {
         let svg = bars("t", &[bar(Ok(50.0)), bar(Ok(100.0))], None);
-        assert!(svg.contains("width=\"163.0\"") && svg.contains("width=\"326.0\""), "{svg}");
+        assert!(svg.contains("width=\"158.0\"") && svg.contains("width=\"316.0\""), "{svg}");
         assert!(svg.contains("a&lt;b"));
     }
 

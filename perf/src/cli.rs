@@ -1,7 +1,8 @@
 //! Command line: `compare`, `report` and `gate`.
 
 use std::fs;
-use std::path::PathBuf;
+use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -111,7 +112,13 @@ pub fn run() -> Result<ExitCode> {
 
 fn compare(args: CompareArgs) -> Result<ExitCode> {
     ensure!(args.rounds > 0, "--rounds must be at least 1");
-    let repository = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..");
+    // A peer that is not installed is left out, but a path that was asked for
+    // has to be there.
+    for path in [&args.gene, &args.baseline].into_iter().flatten() {
+        ensure!(path.is_file(), "there is no {}", path.display());
+    }
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let repository = package.parent().unwrap_or(package);
     let dir = args.dir.unwrap_or_else(|| repository.join("perf/programs"));
     let request = Request {
         kinds: args.peers,
@@ -138,7 +145,7 @@ fn compare(args: CompareArgs) -> Result<ExitCode> {
     if let Some(path) = args.html {
         write_html(&record, &path)?;
     }
-    print!("{}", table::render(&record));
+    show(&table::render(&record));
     let failures = record.failures();
     for failure in &failures {
         eprintln!("ERROR {failure}");
@@ -150,7 +157,7 @@ fn report(args: &ReportArgs) -> Result<ExitCode> {
     let record = Record::load(&args.record)?;
     match &args.html {
         Some(path) => write_html(&record, path)?,
-        None => print!("{}", table::render(&record)),
+        None => show(&table::render(&record)),
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -160,14 +167,18 @@ fn gate(args: &GateArgs) -> Result<ExitCode> {
     let record = Record::load(&args.record)?;
     let bars = Bars { against: args.against.clone(), geomean: args.geomean, max: args.max };
     let verdict = gate::judge(&record, &bars)?;
-    println!("{}", verdict.summary);
-    for miss in &verdict.misses {
-        println!("MISSED {miss}");
-    }
+    let misses: String = verdict.misses.iter().map(|miss| format!("MISSED {miss}\n")).collect();
+    show(&format!("{}\n{misses}", verdict.summary));
     Ok(if verdict.misses.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn write_html(record: &Record, path: &PathBuf) -> Result<()> {
+fn write_html(record: &Record, path: &Path) -> Result<()> {
     fs::write(path, report::render(record))
         .with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// Writes to standard output. A reader that has had enough, such as `head`, is
+/// no error.
+fn show(text: &str) {
+    let _ = std::io::stdout().write_all(text.as_bytes());
 }

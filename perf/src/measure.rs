@@ -21,7 +21,9 @@ pub struct Run {
 ///
 /// The CPU time is that of this child alone (and of children it waited for),
 /// as the kernel counts it, so other programs on the machine disturb it less
-/// than they disturb the wall time.
+/// than they disturb the wall time. The peak memory cannot be less than that of
+/// this process, which the kernel counts until the child has replaced its
+/// image; so keep this process small.
 ///
 /// # Errors
 ///

@@ -94,6 +94,18 @@ mod tests {
     }
 
     #[test]
+    fn programs_are_complete() {
+        let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("programs");
+        for program in discover(&dir).unwrap() {
+            // Lua and Ruby have no tasks of their own, so those two go together.
+            assert_eq!(program.source("lua").is_some(), program.source("rb").is_some());
+            for extension in ["js", "py"] {
+                assert!(program.source(extension).is_some(), "{} {extension}", program.name);
+            }
+        }
+    }
+
+    #[test]
     fn selection_keeps_the_order_asked_for() {
         let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("programs");
         let all = discover(&dir).unwrap();

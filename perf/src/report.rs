@@ -80,7 +80,9 @@ fn overall(record: &Record) -> String {
 }
 
 fn in_words(ratio: f64) -> String {
-    if ratio <= 1.0 {
+    if (0.98..=1.02).contains(&ratio) {
+        "the same".to_owned()
+    } else if ratio < 1.0 {
         format!("{:.1}× faster", 1.0 / ratio)
     } else {
         format!("{ratio:.1}× slower")
