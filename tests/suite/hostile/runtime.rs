@@ -171,6 +171,8 @@ const SURVIVE: &[(&str, &str)] = &[
     ("bad_escape_in_message", "(throw \"line\\nquote\\\" tab\\t nul\\u0000 end\")"),
     ("string_with_escapes_printed", "(println \"\\u001b[31mred\")"),
     ("caller_eval_outside_macro", "($caller_eval `x)"),
+    ("lone_caret", "(f ^)"),
+    ("lone_caret_in_array", "[1 ^ ^^ ^! ^...]"),
     ("decorated_rubbish", "#@println #@println (1 2)"),
     ("redefine_globals", "(var nil2 nil) (fn println [x] x) (println 1)"),
     (
