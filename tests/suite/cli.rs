@@ -41,10 +41,7 @@ pub fn trials() -> Vec<Trial> {
         ("max_depth", max_depth),
         ("closed_stdout_is_no_panic", closed_stdout_is_no_panic),
     ];
-    CHECKS
-        .iter()
-        .map(|(name, check)| Trial::test(format!("cli::{name}"), move || check()))
-        .collect()
+    CHECKS.iter().map(|(name, check)| Trial::test(format!("cli::{name}"), check)).collect()
 }
 
 /// Writes a program into the tests' own folder.

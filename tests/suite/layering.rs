@@ -70,7 +70,7 @@ fn read_table(page: &str) -> Table {
         .map_while(cells);
     for (left, right) in rows {
         let modules: Vec<&str> = left.split(['/', ',']).map(str::trim).collect();
-        let mut lists: Vec<BTreeSet<String>> = right.split('/').map(|list| words(list)).collect();
+        let mut lists: Vec<BTreeSet<String>> = right.split('/').map(words).collect();
         if right == "all above" {
             let above = table.keys().cloned().chain(CRATES.map(|(_, name)| name.to_owned()));
             lists = vec![above.chain(modules.iter().map(|name| (*name).to_owned())).collect()];

@@ -4,7 +4,7 @@ use std::{
     ffi::OsStr,
     io::{Read, Write},
     path::Path,
-    process::{Command, Stdio},
+    process::{Child, Command, Stdio},
     thread,
     time::{Duration, Instant},
 };
@@ -94,8 +94,7 @@ impl Run {
         let status = match status {
             Some(status) => status,
             None => {
-                // An error here means that the child ended by itself meanwhile.
-                let _ = child.kill();
+                kill_with_descendants(&mut child);
                 child.wait().map_err(|error| error.to_string())?
             }
         };
@@ -177,6 +176,16 @@ impl Outcome {
     }
 }
 
+/// Kills a program and whatever it started, which would otherwise keep the
+/// pipes open. An error means that they ended by themselves meanwhile.
+fn kill_with_descendants(child: &mut Child) {
+    if cfg!(unix) {
+        let group = format!("-{}", child.id());
+        let _ = Command::new("kill").args(["-KILL", "--", &group]).stderr(Stdio::null()).status();
+    }
+    let _ = child.kill();
+}
+
 /// The binary, behind a shell that limits its memory where there is one.
 fn limited_command() -> Command {
     let binary = env!("CARGO_BIN_EXE_gene");
@@ -188,6 +197,8 @@ fn limited_command() -> Command {
         .arg("-c")
         .arg(format!("ulimit -d {DATA_LIMIT_KIB} 2>/dev/null; exec \"$0\" \"$@\""))
         .arg(binary);
+    #[cfg(unix)]
+    std::os::unix::process::CommandExt::process_group(&mut command, 0);
     command
 }
 
