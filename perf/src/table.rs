@@ -43,6 +43,9 @@ fn program_row(record: &Record, program: &ProgramResult) -> Vec<String> {
 }
 
 fn time_cell(cpu: Summary) -> String {
+    if cpu.min == cpu.max {
+        return format!("{:.0}", cpu.median);
+    }
     let spread = format!("({:.0}..{:.0})", cpu.min, cpu.max);
     format!("{:.0} {}", cpu.median, Style::new().dim().apply_to(spread))
 }
@@ -61,7 +64,7 @@ fn legend(record: &Record) -> String {
         versions.push(format!("{}: {}{commit}{args}", peer.name, peer.version));
     }
     format!(
-        "\nUser and system time of {} rounds: median (least..most). Ratios below 1 mean that {} \
+        "\nUser and system time, median (least..most), rounds: {}. Ratios below 1 mean that {} \
          is faster.\n{}\n{}, {} cores, {}\n",
         record.rounds,
         record.subject(),
