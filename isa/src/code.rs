@@ -90,7 +90,7 @@ impl Params {
     pub fn exact(&self) -> Option<u16> {
         let plain = self.rest.is_none() && self.keywords.is_empty() && self.keyword_rest.is_none();
         (plain && self.positional.iter().all(|p| !p.optional && !p.field))
-            .then(|| self.positional.len() as u16)
+            .then_some(self.positional.len() as u16)
     }
 
     /// Number of positional arguments that are required.
@@ -267,9 +267,13 @@ pub struct Code {
     pub checks: Vec<Check>,
     /// Environments for evaluated data.
     pub envs: Vec<Arc<Env>>,
-    /// Exception table, inner handlers before outer ones.
+    /// Exception table, inner handlers before outer ones; ranges are nested or
+    /// apart.
     pub handlers: Vec<Handler>,
-    /// Registers that may hold a scope, outer ones first.
+    /// Registers that may hold a scope, outer ones first. They are for scopes
+    /// only, lie after the parameters and below the windows of all calls (a
+    /// callee would leave scopes of its own there, for unwinding to give back
+    /// again), and are cleared on entry.
     pub scope_regs: Vec<u16>,
     /// Number of the source.
     pub file: u32,

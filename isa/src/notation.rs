@@ -389,10 +389,10 @@ impl Parser {
             Token::Mark(mark) => return Err(format!("unexpected {mark}")),
             Token::Word(word) => atom(&word)?,
         };
-        let may_be_sealed = match &value {
-            Datum::Array(..) | Datum::Map(..) | Datum::HashMap(..) | Datum::Gene(..) => true,
-            _ => false,
-        };
+        let may_be_sealed = matches!(
+            value,
+            Datum::Array(..) | Datum::Map(..) | Datum::HashMap(..) | Datum::Gene(..)
+        );
         match sealed && !may_be_sealed {
             true => Err("# stands before collections only".into()),
             false => Ok(value),

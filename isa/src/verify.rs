@@ -6,7 +6,10 @@
 //!
 //! - control never falls off the end or into an operand word, and every cycle
 //!   of jumps passes a `loop` or `range_loop`, which poll;
-//! - scopes live in `Code::scope_regs` only, so that unwinding finds them;
+//! - registers in `Code::scope_regs` hold scopes only, and nothing else does,
+//!   so that unwinding gives back each scope once. No call made from the
+//!   function overwrites them: they lie below all call windows, after the
+//!   parameters (the call that enters the function clears them);
 //! - in a coroutine, each call is followed by its `take_result`, and only
 //!   `finish` ends it; elsewhere neither occurs;
 //! - an intrinsic gets as many arguments as it takes;
@@ -80,12 +83,8 @@ pub fn verify_module(module: &Module) -> Result<(), VerifyError> {
 fn verify_all(code: &Code, slots: Option<usize>) -> Result<(), VerifyError> {
     let mut todo = vec![(path("", code), code)];
     while let Some((function, code)) = todo.pop() {
-        let mut scopes = vec![false; code.nregs as usize];
-        for r in &code.scope_regs {
-            if let Some(listed) = scopes.get_mut(*r as usize) {
-                *listed = true;
-            }
-        }
+        let mut scopes = code.scope_regs.clone();
+        scopes.sort_unstable();
         match (Checker { code, slots, scopes }).check() {
             Ok(()) => todo.extend(code.protos.iter().map(|p| (path(&function, p), &**p))),
             Err(Broken { pc, what }) => return Err(VerifyError { function, pc, what }),
@@ -115,8 +114,8 @@ fn rule<S: Into<String>>(holds: bool, what: impl FnOnce() -> S) -> Checked {
 struct Checker<'a> {
     code: &'a Code,
     slots: Option<usize>,
-    /// Whether a register is one of `scope_regs`.
-    scopes: Vec<bool>,
+    /// `scope_regs` in the order of their numbers.
+    scopes: Vec<u16>,
 }
 
 impl Checker<'_> {
@@ -158,13 +157,13 @@ impl Checker<'_> {
             None => return Err("no instructions".into()),
             Some(last) => rule(last.op.ends_path(), || "control falls off the end")?,
         }
-        let mut seen = vec![false; nregs];
+        let values = fixed + code.params.registers();
         for r in &code.scope_regs {
             self.register(*r as usize)?;
-            let again = std::mem::replace(&mut seen[*r as usize], true);
-            rule(!again, || format!("r{r} is listed twice as a scope"))?;
+            rule(*r as usize >= values, || format!("the scope r{r} is not after the parameters"))?;
         }
-        Ok(())
+        let twice = self.scopes.windows(2).find(|w| w[0] == w[1]);
+        twice.map_or(Ok(()), |w| Err(format!("r{} is listed twice as a scope", w[0])))
     }
 
     fn pools(&self) -> Checked {
@@ -186,7 +185,7 @@ impl Checker<'_> {
                 TypeExpr::Module(slot, _) => self.module_slot(*slot as usize)?,
                 TypeExpr::Register(r, _) => {
                     rule(registers, || "the type of a parameter is in a register")?;
-                    self.register(*r as usize)?;
+                    self.value_register(*r as usize)?;
                 }
                 TypeExpr::Union(types) => todo.extend(types),
                 TypeExpr::Applied(outer, args) => {
@@ -209,7 +208,8 @@ impl Checker<'_> {
             let range = h.start < h.end && h.end as usize <= code.insns.len();
             rule(range, || format!("handler {i} covers no range of the code"))?;
             self.target(h.target as i64).map_err(|what| format!("handler {i}: {what}"))?;
-            self.register(h.exception as usize).map_err(|what| format!("handler {i}: {what}"))?;
+            self.value_register(h.exception as usize)
+                .map_err(|what| format!("handler {i}: {what}"))?;
             rule(h.scopes as usize <= code.scope_regs.len(), || {
                 format!("handler {i} keeps more scopes than there are")
             })?;
@@ -263,7 +263,10 @@ impl Checker<'_> {
         let number = insn.get(operand) as usize;
         let index = |len: usize, what: &str| rule(number < len, || format!("no {what} {number}"));
         match operand.role {
-            Role::dst | Role::src | Role::var | Role::win => self.register(number),
+            Role::dst | Role::var if matches!(insn.op, Op::NewScope | Op::DropScope) => {
+                self.scope_register(number)
+            }
+            Role::dst | Role::src | Role::var | Role::win => self.value_register(number),
             // A run may be empty; see `runs`.
             Role::first => Ok(()),
             Role::scope if number == NO_SCOPE as usize => {
@@ -292,10 +295,20 @@ impl Checker<'_> {
         rule(number < self.code.nregs as usize, || format!("no register r{number}"))
     }
 
+    /// A register that holds no scope.
+    fn value_register(&self, number: usize) -> Checked {
+        self.register(number)?;
+        rule(self.scopes_in(number, 1) == 0, || format!("r{number} is for a scope"))
+    }
+
     fn scope_register(&self, number: usize) -> Checked {
-        rule(self.scopes.get(number) == Some(&true), || {
-            format!("r{number} is not listed as a scope")
-        })
+        rule(self.scopes_in(number, 1) == 1, || format!("r{number} is not listed as a scope"))
+    }
+
+    /// How many of the `len` registers from `first` are for scopes.
+    fn scopes_in(&self, first: usize, len: usize) -> usize {
+        let below = |end: usize| self.scopes.partition_point(|r| (*r as usize) < end);
+        below(first.saturating_add(len)) - below(first)
     }
 
     fn module_slot(&self, slot: usize) -> Checked {
@@ -343,13 +356,16 @@ impl Checker<'_> {
         };
         rule(first.saturating_add(len) <= code.nregs as usize, || {
             format!("needs {len} registers from r{first}")
+        })?;
+        let end = if insn.op.is_call() { MAX_REGS } else { len };
+        rule(self.scopes_in(first, end) == 0, || {
+            format!("overwrites a scope: uses registers from r{first}")
         })
     }
 
     fn flags(&self, pc: usize, insn: Insn) -> Checked {
         let code = self.code;
         match insn.op {
-            Op::NewScope => self.scope_register(insn.a as usize),
             Op::CallX => {
                 let kind = CallKind::from_u8(insn.x).ok_or("no such kind of call")?;
                 let named = code.calls[insn.bc() as usize].method.is_some();

@@ -32,7 +32,7 @@
 .keys s1
 .call d0 push {k ...} [_ ...]
 .call d1 {"..."} []
-.check t0 variable x (register r5 T)
+.check t0 variable x (register r6 T)
 .check t1 return f (| Int Nil)
 .env e0 caller 1 2 (x 0 0) (y 1 3 let : Int)
 .env e1
@@ -66,7 +66,7 @@ L3:
   19  intrinsic       r6 Range 3
   20  load_special    r6 unset
   21  eval            r6 r4 e0
-  22  check_type      r6 t0                  ; (register r5 T)
+  22  check_type      r6 t0                  ; (register r6 T)
   23  get_module      r6 m1
   24  jump_lt_i       r6 -5 L4
   25  load_const      r6 k5                  ; "text; \u{1b} \\ 'x' é"

@@ -19,7 +19,7 @@ const VALID: &str = "
 .keys s0 a b c
 .call d0 push {k} [_ ...]
 .call d1 {} [_]
-.check t0 variable x (register r5 T)
+.check t0 variable x (register r6 T)
 .env e0 (x 0 0)
 .scopes r4 r5
 .handler L0 L1 L2 r6 1
@@ -115,7 +115,7 @@ fn errors_name_function_and_instruction() {
 #[test]
 fn operands() {
     broken("set_scope r2", "set_scope r12", "no register r12");
-    broken("drop_scope r4", "drop_scope r12", "no register r12");
+    broken("drop_scope r4", "throw r12", "no register r12");
     broken("drop_scope r4", "move r12 r4", "no register r12");
     broken("set_scope r2 r4", "set_scope r2 closure", "has to be in a register");
     broken("closure r6 r4", "closure r6 r7", "not listed as a scope");
@@ -131,8 +131,8 @@ fn operands() {
     broken("eval r6 r4 e0", "eval r6 r4 e1", "no environment 1");
     broken("Range 3", "999 3", "no intrinsic 999");
     broken("unset", "7", "no such special value");
-    broken("(register r5 T)", "(register r12 T)", "no register r12");
-    broken(": Int", ": (of Array (register r5 T))", "type of a parameter is in a register");
+    broken("(register r6 T)", "(register r12 T)", "no register r12");
+    broken(": Int", ": (of Array (register r6 T))", "type of a parameter is in a register");
     let mut unused = code(VALID);
     unused.insns[1].x = 1;
     refused(&unused, "an unused field is not 0");
@@ -214,6 +214,22 @@ fn instructions_of_other_kinds_of_functions() {
     refused_body("generator", "return r2", "not in coroutines");
     refused_body("generator", "return_scoped r2", "not in coroutines");
     refused_body("async_generator", "tail_call r2 0", "not in coroutines");
+}
+
+#[test]
+fn scopes() {
+    broken(".scopes r4 r5", ".scopes r4 r3", "the scope r3 is not after the parameters");
+    broken("drop_scope r4", "drop_scope r6", "r6 is not listed as a scope");
+    broken("check_set r6 k0", "check_set r4 k0", "r4 is for a scope");
+    broken("load_special r6", "load_special r5", "r5 is for a scope");
+    broken("L0 L1 L2 r6 1", "L0 L1 L2 r5 1", "r5 is for a scope");
+    broken("(register r6 T)", "(register r5 T)", "r5 is for a scope");
+    broken("new_map r6 r9", "new_map r6 r3", "overwrites a scope: uses registers from r3");
+    broken("call_x r6 0 d1", "call_x r2 0 d1", "overwrites a scope: uses registers from r2");
+    // The window of the callee reaches beyond the arguments.
+    broken(".scopes r4 r5", ".scopes r4 r11", "overwrites a scope");
+    let body = ".scopes r7\n.code\ncall r2 0\nreturn r2";
+    refused_body("function", body, "overwrites a scope: uses registers from r2");
 }
 
 #[test]
