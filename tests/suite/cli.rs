@@ -249,7 +249,7 @@ fn strict_nil() -> Result<(), Failed> {
 fn no_type_check() -> Result<(), Failed> {
     let source = "(fn f [n: Int] n) (println (f \"text\"))";
     let outcome = run("no_type_check", source, &["--no-type-check"], &[])?;
-    outcome.survived()?;
+    outcome.expect_code(0)?.expect_stdout("text\n")?;
     if outcome.stderr.contains("Type error") {
         return outcome.fail("the checker should be silent");
     }
