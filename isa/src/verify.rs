@@ -94,7 +94,7 @@ fn verify_all(code: &Code, slots: Option<usize>) -> Result<(), VerifyError> {
 }
 
 /// How errors name a function.
-fn path(outer: &str, code: &Code) -> String {
+pub(crate) fn path(outer: &str, code: &Code) -> String {
     let name = code.name.map_or("<unnamed>", |n| n.as_str());
     if outer.is_empty() { name.into() } else { format!("{outer}.{name}") }
 }
