@@ -4,3 +4,5 @@ pub mod diag;
 pub mod reader;
 pub mod source;
 pub mod syntax;
+pub mod value;
+pub mod heap;

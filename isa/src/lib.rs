@@ -18,6 +18,7 @@ mod symbol;
 mod table;
 mod verify;
 mod wire;
+pub mod value;
 
 pub use asm::{AsmError, assemble};
 pub use code::{

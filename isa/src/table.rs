@@ -115,6 +115,7 @@ CallX "call_x" (a: win, x: flag, bc: call) "any other call, described by Code::c
 TailCall "tail_call" (a: win, c: count) "returns R[a](...), reusing the frame"
 TailCallModule "tail_call_module" (a: win, x: count, bc: module) "returns M[bc](...), reusing the frame"
 TailCallMethod "tail_call_method" (a: win, b: cache, c: count) "returns a method call, reusing the frame"
+Exit "exit" () "leaves the interpreter loop with R[0] of the frame above; emitted by the VM alone, below the frame it was asked to run"
 TakeResult "take_result" (a: dst) "R[a] := result of the call just before; follows every call in a coroutine, whose window is not on the stack"
 Return "return" (a: src) "leaves the function with R[a]"
 ReturnScoped "return_scoped" (a: src) "gives back the scopes in Code::scope_regs, then leaves with R[a]"
