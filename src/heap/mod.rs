@@ -148,7 +148,12 @@ impl Heap {
     /// was stored.
     #[inline(always)]
     pub fn barrier<T: Object>(&mut self, object: Gc<T>) {
-        let header = object.header();
+        self.barrier_at(object.header());
+    }
+
+    /// The same for an object known by its header.
+    #[inline(always)]
+    pub fn barrier_at(&mut self, header: &Header) {
         if header.is_old_and_clean() {
             self.remember(header);
         }

@@ -13,6 +13,8 @@ use gene_isa::Symbol;
 use hashbrown::HashMap;
 use rustc_hash::FxBuildHasher;
 
+use crate::value::Value;
+
 /// Most keys of a shape.
 pub const MAX_KEYS: usize = 48;
 /// Most shapes that can follow one shape.
@@ -30,9 +32,23 @@ pub struct Shape {
     /// Identity of the class for inline caches.
     pub class_id: Cell<u32>,
     transitions: RefCell<Vec<(Symbol, &'static Shape)>>,
+    /// The shape of objects of the same class that keep their properties in a
+    /// dictionary; `None` for such a shape itself.
+    dictionary: Option<&'static Shape>,
 }
 
 impl Shape {
+    /// The shape to take when properties move into a dictionary.
+    pub fn dictionary(&'static self) -> &'static Shape {
+        self.dictionary.unwrap_or(self)
+    }
+
+    /// Whether objects of this shape keep their properties in a dictionary.
+    #[inline(always)]
+    pub fn is_dictionary(&self) -> bool {
+        self.dictionary.is_none()
+    }
+
     /// The keys in order of their slots.
     pub fn keys(&self) -> &[Symbol] {
         &self.keys
@@ -61,6 +77,9 @@ impl Shape {
     /// Applies `f` to this shape and all that follow from it.
     pub fn for_each(&self, f: &mut dyn FnMut(&Shape)) {
         f(self);
+        if let Some(dictionary) = self.dictionary {
+            f(dictionary);
+        }
         for (_, next) in self.transitions.borrow().iter() {
             next.for_each(f);
         }
@@ -77,9 +96,13 @@ pub struct Shapes {
 impl Shapes {
     pub(super) fn new() -> Shapes {
         let arena = Bump::new();
-        let empty = NonNull::from(arena.alloc(Shape::blank()));
+        let blank = || Shape::blank(Value::NIL.bits(), 0);
+        let dictionary = NonNull::from(arena.alloc(blank()));
         // SAFETY: as in `add`: the shape lives as long as the heap.
-        Shapes { arena, made: vec![empty], empty: unsafe { &*empty.as_ptr() } }
+        let twin = Some(unsafe { &*dictionary.as_ptr() });
+        let empty = NonNull::from(arena.alloc(Shape { dictionary: twin, ..blank() }));
+        // SAFETY: the same.
+        Shapes { arena, made: vec![dictionary, empty], empty: unsafe { &*empty.as_ptr() } }
     }
 
     /// The shape of an empty map.
@@ -98,8 +121,8 @@ impl Shapes {
 
     /// A shape without keys for instances of a class.
     pub fn root(&mut self, class: u64, class_id: u32) -> &'static Shape {
-        let shape = Shape { class: Cell::new(class), class_id: Cell::new(class_id), ..Shape::blank() };
-        self.add(shape)
+        let dictionary = Some(self.add(Shape::blank(class, class_id)));
+        self.add(Shape { dictionary, ..Shape::blank(class, class_id) })
     }
 
     /// The shape with `key` added; `None` if it would be too large or rare.
@@ -107,7 +130,9 @@ impl Shapes {
         if let Some((_, next)) = shape.transitions.borrow().iter().find(|(k, _)| *k == key) {
             return Some(next);
         }
-        if shape.len() >= MAX_KEYS || shape.transitions.borrow().len() >= MAX_TRANSITIONS {
+        if shape.is_dictionary()
+            || shape.len() >= MAX_KEYS || shape.transitions.borrow().len() >= MAX_TRANSITIONS
+        {
             return None;
         }
         let mut keys = shape.keys.clone();
@@ -122,6 +147,7 @@ impl Shapes {
             class: shape.class.clone(),
             class_id: shape.class_id.clone(),
             transitions: RefCell::default(),
+            dictionary: shape.dictionary,
         });
         shape.transitions.borrow_mut().push((key, next));
         Some(next)
@@ -129,13 +155,14 @@ impl Shapes {
 }
 
 impl Shape {
-    fn blank() -> Shape {
+    fn blank(class: u64, class_id: u32) -> Shape {
         Shape {
             keys: Vec::new(),
             index: HashMap::default(),
-            class: Cell::new(crate::value::Value::NIL.bits()),
-            class_id: Cell::new(0),
+            class: Cell::new(class),
+            class_id: Cell::new(class_id),
             transitions: RefCell::default(),
+            dictionary: None,
         }
     }
 }

@@ -1,0 +1,115 @@
+//! Suspended frames: generators and tasks own their register window.
+
+use std::cell::Cell;
+
+use gene_isa::Insn;
+
+use super::{Code, Function, Kind, Trace};
+use crate::heap::scope::Scopes;
+use crate::heap::{Gc, Header, Heap, Marker};
+use crate::value::Value;
+
+/// Where a coroutine stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum CoState {
+    /// Not begun.
+    Created,
+    /// At a `yield` or `await`.
+    Suspended,
+    /// On the frame stack.
+    Running,
+    /// Ended.
+    Done,
+}
+
+/// An activation of a generator or async function, with its registers behind
+/// it: it is suspended by leaving it alone, and resumed in place.
+#[repr(C)]
+pub struct Coroutine {
+    /// `extra` is the number of registers.
+    pub header: Header,
+    /// What it runs.
+    pub code: Gc<Code>,
+    /// Where it goes on.
+    pub pc: Cell<*const Insn>,
+    /// Where it stands.
+    pub state: Cell<CoState>,
+    /// What resuming it means for the one who resumes; see the vm.
+    pub mode: Cell<u8>,
+    /// A generator: value produced ahead by `has_next`, unset if none. A task: its future.
+    pub slot: Cell<Value>,
+    // The registers follow.
+}
+
+impl Coroutine {
+    /// A coroutine for a call of `function`; all registers are nil but R[0].
+    pub fn new(heap: &mut Heap, function: Gc<Function>) -> Gc<Coroutine> {
+        let code = function.code;
+        let nregs = code.nregs as usize;
+        let header = Header::with(Kind::Coroutine as u8, 0, nregs as u32);
+        let coroutine = heap.alloc(
+            Coroutine {
+                header,
+                code,
+                pc: Cell::new(code.insns),
+                state: Cell::new(CoState::Created),
+                mode: Cell::new(0),
+                slot: Cell::new(Value::UNSET),
+            },
+            nregs * size_of::<Value>(),
+        );
+        for register in 0..nregs {
+            // SAFETY: the registers follow the struct.
+            unsafe { coroutine.window().add(register).write(Value::NIL) };
+        }
+        // SAFETY: there are at least two registers.
+        unsafe { coroutine.window().write(function.value()) };
+        coroutine
+    }
+
+    /// The first register.
+    pub fn window(&self) -> *mut Value {
+        // SAFETY: the registers follow the struct in the same cell.
+        unsafe { (self as *const Coroutine).add(1).cast::<Value>().cast_mut() }
+    }
+
+    fn registers(&self) -> &[Value] {
+        // SAFETY: as many as `extra` says are initialised by `new`.
+        unsafe { std::slice::from_raw_parts(self.window(), self.header.extra.get() as usize) }
+    }
+}
+
+impl Trace for Coroutine {
+    fn trace(&self, marker: &mut Marker) {
+        marker.object(self.code);
+        marker.value(self.slot.get());
+        marker.values(self.registers());
+    }
+    fn bytes(&self) -> usize {
+        size_of::<Coroutine>() + size_of_val(self.registers())
+    }
+    fn release(&self, scopes: &mut Scopes) {
+        for register in &self.code_scope_regs() {
+            let value = self.registers()[*register as usize];
+            if value.is_scope()
+                && let Some(scope) = std::ptr::NonNull::new(value.address_unchecked() as *mut _)
+            {
+                scopes.release(scope);
+            }
+        }
+    }
+}
+
+impl Coroutine {
+    fn code_scope_regs(&self) -> Vec<u16> {
+        // The code may have been reclaimed in the same collection; only what
+        // ended properly has given its scopes back itself.
+        if self.state.get() == CoState::Done { Vec::new() } else { self.scope_registers() }
+    }
+
+    fn scope_registers(&self) -> Vec<u16> {
+        let registers = self.registers().iter().enumerate();
+        registers.filter(|(_, v)| v.is_scope()).map(|(i, _)| i as u16).collect()
+    }
+}

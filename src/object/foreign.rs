@@ -1,0 +1,87 @@
+//! Objects whose data is a Rust value: patterns, dates, files, interfaces, ...
+
+use std::any::Any;
+use std::cell::Cell;
+
+use super::{Kind, Trace};
+use crate::heap::{Gc, Header, Heap, Marker};
+use crate::value::Value;
+
+/// Rust data that lives in a Gene object.
+pub trait ForeignData: Any {
+    /// Name of the builtin class.
+    fn class(&self) -> &'static str;
+
+    /// What `typeof` gives.
+    fn type_name(&self) -> &'static str {
+        self.class()
+    }
+
+    /// The display form, if it is not `VkInstance`.
+    fn display(&self) -> Option<String> {
+        None
+    }
+
+    /// Whether it is equal to other data.
+    fn same(&self, _other: &dyn ForeignData) -> bool {
+        false
+    }
+
+    /// Hash for use as a key; `None` if it is not hashable.
+    fn hash(&self) -> Option<u64> {
+        None
+    }
+
+    /// Whether `freeze` accepts it: it never changes.
+    fn is_constant(&self) -> bool {
+        false
+    }
+
+    /// Marks the values in it. Values that change later need
+    /// [`Heap::barrier`].
+    fn trace(&self, _marker: &mut Marker) {}
+}
+
+impl dyn ForeignData {
+    /// The data, if it is a `T`.
+    pub fn get<T: ForeignData>(&self) -> Option<&T> {
+        (self as &dyn Any).downcast_ref()
+    }
+}
+
+/// An object with Rust data.
+#[repr(C)]
+pub struct Foreign {
+    header: Header,
+    /// The data.
+    pub data: Box<dyn ForeignData>,
+    /// Properties that a program may read: a map, or nil.
+    pub props: Cell<Value>,
+}
+
+impl Foreign {
+    /// An object with this data.
+    pub fn new(heap: &mut Heap, data: impl ForeignData) -> Gc<Foreign> {
+        heap.count_external(size_of_val(&data));
+        let header = Header::new(Kind::Foreign as u8);
+        heap.alloc(Foreign { header, data: Box::new(data), props: Cell::new(Value::NIL) }, 0)
+    }
+}
+
+/// The data of `value`, if it is a `T`, valid until the next safepoint.
+pub fn foreign<'a, T: ForeignData>(value: Value) -> Option<&'a T> {
+    let object = Gc::<Foreign>::from_value(value)?;
+    // SAFETY: the object is alive until the next safepoint, see `Gc`.
+    let data = unsafe { &*(&*object.data as *const dyn ForeignData) };
+    data.get::<T>()
+}
+
+impl Trace for Foreign {
+    fn trace(&self, marker: &mut Marker) {
+        self.data.trace(marker);
+        marker.value(self.props.get());
+    }
+    fn bytes(&self) -> usize {
+        size_of::<Foreign>()
+    }
+}
