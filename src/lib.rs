@@ -1,9 +1,10 @@
 //! The Gene language runtime.
 #![allow(missing_docs)]
 pub mod diag;
+pub mod heap;
+pub mod object;
 pub mod reader;
 pub mod source;
 pub mod syntax;
 pub mod value;
-pub mod heap;
-pub mod object;
+pub mod vm;

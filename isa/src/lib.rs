@@ -16,9 +16,9 @@ mod notation;
 mod scopes;
 mod symbol;
 mod table;
+pub mod value;
 mod verify;
 mod wire;
-pub mod value;
 
 pub use asm::{AsmError, assemble};
 pub use code::{

@@ -203,7 +203,8 @@ impl<T: Object> Gc<T> {
         // SAFETY: a pointer value refers to a live object (the collector frees
         // only what no reachable value refers to), which begins with a header.
         unsafe {
-            ((*header).kind == T::KIND).then(|| Gc(NonNull::new_unchecked(address as *mut T), PhantomData))
+            ((*header).kind == T::KIND)
+                .then(|| Gc(NonNull::new_unchecked(address as *mut T), PhantomData))
         }
     }
 

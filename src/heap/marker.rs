@@ -25,7 +25,11 @@ pub struct Marker {
 const SMALL_BYTES: usize = 512;
 
 impl Marker {
-    pub(super) fn new(epoch: u8, kinds: &'static [KindInfo], stack: Vec<NonNull<Header>>) -> Marker {
+    pub(super) fn new(
+        epoch: u8,
+        kinds: &'static [KindInfo],
+        stack: Vec<NonNull<Header>>,
+    ) -> Marker {
         Marker { epoch, kinds, stack, objects: 0, bytes: 0, verifying: None }
     }
 

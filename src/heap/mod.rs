@@ -189,7 +189,12 @@ impl Heap {
 
     /// Stores a variable of a scope. `Err` if the scope is frozen.
     #[inline(always)]
-    pub fn set_scope_slot(&mut self, scope: &Scope, slot: usize, value: Value) -> Result<(), Frozen> {
+    pub fn set_scope_slot(
+        &mut self,
+        scope: &Scope,
+        slot: usize,
+        value: Value,
+    ) -> Result<(), Frozen> {
         if scope.header.needs_attention() {
             self.attend_scope(scope)?;
         }

@@ -131,7 +131,8 @@ impl Shapes {
             return Some(next);
         }
         if shape.is_dictionary()
-            || shape.len() >= MAX_KEYS || shape.transitions.borrow().len() >= MAX_TRANSITIONS
+            || shape.len() >= MAX_KEYS
+            || shape.transitions.borrow().len() >= MAX_TRANSITIONS
         {
             return None;
         }

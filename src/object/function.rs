@@ -161,7 +161,10 @@ impl Function {
             heap.retain_scope(scope);
         }
         let header = Header::with(Kind::Function as u8, 0, code.entry);
-        heap.alloc(Function { header, code, scope, this: Cell::new(this), home: Cell::new(home) }, 0)
+        heap.alloc(
+            Function { header, code, scope, this: Cell::new(this), home: Cell::new(home) },
+            0,
+        )
     }
 }
 

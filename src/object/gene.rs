@@ -20,7 +20,12 @@ pub struct Gene {
 
 impl Gene {
     /// A Gene value of these parts, which nobody else uses.
-    pub fn new(heap: &mut Heap, head: Value, props: Option<Gc<Map>>, children: Gc<Array>) -> Gc<Gene> {
+    pub fn new(
+        heap: &mut Heap,
+        head: Value,
+        props: Option<Gc<Map>>,
+        children: Gc<Array>,
+    ) -> Gc<Gene> {
         let header = Header::new(Kind::Gene as u8);
         heap.alloc(Gene { header, head: Cell::new(head), props: Cell::new(props), children }, 0)
     }

@@ -1,0 +1,317 @@
+//! The virtual machine: interpreter, frames, calls, exceptions.
+//!
+//! The interpreter returns an [`Outcome`] to whoever drives it and never calls
+//! upward; what it needs from above (compiling data for `eval`, waiting for a
+//! future in synchronous code) comes through [`Host`].
+//!
+//! Reading order: [`stack`], [`dispatch`] (the loop), [`call`], [`unwind`],
+//! [`arith`], [`member`], [`iterate`], [`coroutine`]; [`native`] is what the standard library
+//! is written against.
+
+pub mod call;
+pub mod classes;
+pub mod display;
+pub mod equal;
+pub mod error;
+pub mod native;
+pub mod stack;
+
+use std::io::Write;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use gene_isa::Symbol;
+use rustc_hash::FxHashMap;
+
+pub use classes::ClassName;
+pub use error::Throw;
+pub use native::{ANY, Args, NativeFn};
+use stack::{Frame, Region};
+
+use crate::heap::{Gc, Heap, Marker};
+use crate::object::{Class, Code, KINDS, Module, Namespace};
+use crate::source::SourceMap;
+use crate::value::Value;
+
+/// Names that the runtime looks up often.
+#[allow(missing_docs)]
+pub struct Names {
+    pub message: Symbol,
+    pub code: Symbol,
+    pub cause: Symbol,
+    pub call: Symbol,
+    pub ctor: Symbol,
+    pub iter: Symbol,
+    pub next: Symbol,
+    pub next_pair: Symbol,
+    pub hash: Symbol,
+    pub equal: Symbol,
+}
+
+impl Names {
+    fn new() -> Names {
+        let name = Symbol::intern;
+        Names {
+            message: name("message"),
+            code: name("code"),
+            cause: name("cause"),
+            call: name("call"),
+            ctor: name("ctor"),
+            iter: name("iter"),
+            next: name("next"),
+            next_pair: name("next_pair"),
+            hash: name("hash"),
+            equal: name("=="),
+        }
+    }
+}
+
+/// What a program may use, and how it behaves.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Most nested calls.
+    pub depth: usize,
+    /// Most bytes of objects.
+    pub heap_bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits { depth: 1_100_000, heap_bytes: usize::MAX }
+    }
+}
+
+/// Most registers of all frames together: 1 GiB of address space.
+const STACK_REGISTERS: usize = 128 << 20;
+
+/// Bits of [`Interrupt`]: why the interpreter should leave its loop.
+pub mod interrupt {
+    /// The user pressed Ctrl-C.
+    pub const CANCEL: u32 = 1;
+    /// The profiler wants a sample.
+    pub const SAMPLE: u32 = 2;
+}
+
+/// Asks a running interpreter to look up, from any thread or signal handler.
+#[derive(Clone, Default)]
+pub struct Interrupt(Arc<AtomicU32>);
+
+impl Interrupt {
+    /// Sets bits of [`interrupt`].
+    pub fn set(&self, bits: u32) {
+        self.0.fetch_or(bits, Ordering::Relaxed);
+    }
+
+    /// Takes the bits that are set.
+    pub fn take(&self) -> u32 {
+        self.0.swap(0, Ordering::Relaxed)
+    }
+
+    #[inline(always)]
+    fn is_set(&self) -> bool {
+        self.0.load(Ordering::Relaxed) != 0
+    }
+}
+
+/// One interpreter with its heap. Belongs to one thread.
+pub struct Vm {
+    /// The objects.
+    pub heap: Heap,
+    registers: Region<Value>,
+    frame_stack: Region<Frame>,
+    /// The running frame.
+    fp: *mut Frame,
+    /// One past the last frame that may be pushed.
+    frame_limit: *mut Frame,
+    /// First register above those in use, while a native runs.
+    top: *mut Value,
+    /// Nested runs of the interpreter.
+    nesting: u32,
+    /// The built-in classes by [`ClassName`].
+    classes: Vec<Gc<Class>>,
+    other_classes: FxHashMap<Symbol, Gc<Class>>,
+    next_class_id: u32,
+    /// Global names: functions and classes.
+    pub builtins: FxHashMap<Symbol, Value>,
+    /// Variables whose names begin with `$`, without it.
+    pub globals: FxHashMap<Symbol, Value>,
+    /// All modules that have been loaded; their variables are roots.
+    pub modules: Vec<Gc<Module>>,
+    /// Names the runtime looks up often.
+    pub names: Names,
+    /// Texts of all code.
+    pub sources: SourceMap,
+    /// Values that Rust code holds.
+    roots: Vec<Value>,
+    /// Keyword arguments of the native call that is about to run.
+    kwargs: Value,
+    /// Standard output.
+    pub out: Box<dyn Write>,
+    /// Standard error.
+    pub err: Box<dyn Write>,
+    /// Asks the interpreter to look up.
+    pub interrupt: Interrupt,
+    /// What a program may use.
+    pub limits: Limits,
+    /// Check the heap at each collection.
+    pub verify_heap: bool,
+}
+
+impl Vm {
+    /// A machine with the built-in classes and nothing else: no functions.
+    pub fn new(limits: Limits) -> Vm {
+        let mut heap = Heap::new(KINDS);
+        heap.limit_bytes = limits.heap_bytes;
+        let registers = Region::new(STACK_REGISTERS);
+        let frame_stack = Region::<Frame>::new(limits.depth + 64);
+        let mut vm = Vm {
+            heap,
+            fp: frame_stack.start(),
+            // SAFETY: the region has room for 64 frames more than the limit.
+            frame_limit: unsafe { frame_stack.start().add(limits.depth) },
+            top: registers.start(),
+            registers,
+            frame_stack,
+            nesting: 0,
+            classes: Vec::new(),
+            other_classes: FxHashMap::default(),
+            next_class_id: 0,
+            builtins: FxHashMap::default(),
+            globals: FxHashMap::default(),
+            modules: Vec::new(),
+            names: Names::new(),
+            sources: SourceMap::default(),
+            roots: Vec::new(),
+            kwargs: Value::NIL,
+            out: Box::new(std::io::BufWriter::with_capacity(64 << 10, std::io::stdout())),
+            err: Box::new(std::io::stderr()),
+            interrupt: Interrupt::default(),
+            limits,
+            verify_heap: false,
+        };
+        vm.make_classes();
+        vm
+    }
+
+    /// The built-in namespace at `path`, made if it does not exist; the first
+    /// part is a global name.
+    pub fn builtin_namespace(&mut self, path: &str) -> Gc<Namespace> {
+        let mut parts = path.split('/').map(Symbol::intern);
+        let first = parts.next().expect("split gives at least one part");
+        let found = self.builtins.get(&first).copied().and_then(Gc::<Namespace>::from_value);
+        let mut namespace = found.unwrap_or_else(|| {
+            let made = Namespace::new(&mut self.heap, first);
+            self.builtins.insert(first, made.value());
+            made
+        });
+        for part in parts {
+            let found = namespace.members.get(part).and_then(Gc::<Namespace>::from_value);
+            namespace = found.unwrap_or_else(|| {
+                let made = Namespace::new(&mut self.heap, part);
+                namespace.members.set(&mut self.heap, part, made.value());
+                made
+            });
+        }
+        namespace
+    }
+
+    // ---- roots -------------------------------------------------------------
+
+    /// Keeps a value alive until [`Vm::unroot`] with what [`Vm::root_mark`]
+    /// gave before.
+    pub fn root(&mut self, value: Value) -> Value {
+        self.roots.push(value);
+        value
+    }
+
+    /// The present number of roots.
+    pub fn root_mark(&self) -> usize {
+        self.roots.len()
+    }
+
+    /// Forgets the roots added since `mark`.
+    pub fn unroot(&mut self, mark: usize) {
+        self.roots.truncate(mark);
+    }
+
+    /// Frames, innermost first: code and index of the instruction that runs.
+    /// Their `pc`s must be up to date.
+    fn frames(&self) -> impl Iterator<Item = (Gc<Code>, u32)> + use<> {
+        let (mut frame, start) = (self.fp, self.frame_stack.start());
+        std::iter::from_fn(move || {
+            loop {
+                if frame <= start {
+                    return None;
+                }
+                // SAFETY: frames between the start and `fp` are initialised.
+                let current = unsafe { *frame };
+                // SAFETY: the region extends below, as checked.
+                frame = unsafe { frame.sub(1) };
+                if current.base.is_null() {
+                    continue;
+                }
+                // SAFETY: `pc` points into the code or one past it.
+                let at = unsafe { current.pc.offset_from(current.code.insns) };
+                return Some((current.code, (at - 1).max(0) as u32));
+            }
+        })
+    }
+
+    /// Collects garbage. `top` is the first register that is not in use.
+    #[cold]
+    #[inline(never)]
+    fn collect(&mut self, top: *mut Value, full: bool) -> usize {
+        self.registers.clear_from(top);
+        let start = self.registers.start();
+        // SAFETY: both lie in the region, `top` above the start. Every register
+        // in use holds a value that was valid at the last collection or stored
+        // since, and freed objects are only those found by a collection.
+        let registers =
+            unsafe { std::slice::from_raw_parts(start, top.offset_from(start) as usize) };
+        let (first, last) = (self.frame_stack.start(), self.fp);
+        let Vm { heap, roots, classes, other_classes, builtins, globals, modules, kwargs, .. } =
+            self;
+        let mut mark = |marker: &mut Marker| {
+            marker.values(registers);
+            let mut frame = last;
+            while frame > first {
+                // SAFETY: frames between the start and `fp` are initialised.
+                let current = unsafe { *frame };
+                // SAFETY: as above.
+                frame = unsafe { frame.sub(1) };
+                if !current.base.is_null() {
+                    marker.object(current.code);
+                }
+            }
+            marker.values(roots);
+            marker.value(*kwargs);
+            for class in classes.iter().chain(other_classes.values()) {
+                marker.object(*class);
+            }
+            for value in builtins.values().chain(globals.values()) {
+                marker.value(*value);
+            }
+            for module in modules.iter() {
+                marker.object(*module);
+                module.trace_vars(marker);
+            }
+        };
+        let freed = heap.collect(full, &mut mark);
+        if self.verify_heap {
+            heap.verify(&mut mark);
+        }
+        freed
+    }
+
+    /// Runs a full collection from a native function; the number of objects
+    /// freed.
+    pub fn collect_garbage(&mut self) -> usize {
+        self.collect(self.top, true)
+    }
+
+    /// Writes out what is buffered for standard output. Errors are dropped:
+    /// a closed pipe is no reason to stop.
+    pub fn flush(&mut self) {
+        let _ = self.out.flush();
+    }
+}
