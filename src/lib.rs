@@ -8,3 +8,4 @@ pub mod source;
 pub mod syntax;
 pub mod value;
 pub mod vm;
+pub mod compiler;

@@ -7,7 +7,7 @@ use gene_isa::{CheckKind, FnKind, Intrinsic, Symbol};
 use super::data::datum;
 use super::hir::*;
 use super::loops::property;
-use super::lower::{Around, CALLER, FuncState, Lower, base_name, place_of};
+use super::lower::{CALLER, FuncState, Lower, base_name, place_of};
 use super::scope::Known;
 use crate::diag::compiler as err;
 use crate::syntax::{Gene, Kind, Node, Prop};
@@ -259,9 +259,7 @@ impl Lower<'_> {
                 let result = l.new_var(Symbol::intern("result"));
                 l.vars.get_mut(result).direct = false;
                 l.bind(Symbol::intern("result"), result);
-                l.func().around.push(Around::Finally);
                 func.post = l.contracts(named, "postcondition", Some(post));
-                l.func().around.pop();
                 func.result_var = Some(result);
             }
         })
@@ -284,7 +282,7 @@ impl Lower<'_> {
         };
         let mut contracts = Vec::with_capacity(conditions.len());
         for (index, node) in conditions.iter().enumerate() {
-            let shown = crate::syntax::display(node);
+            let shown = super::show::show(node);
             let number = index + 1;
             let text = format!("ContractViolation: {name} {word} #{number} failed: {shown}");
             contracts.push(Contract { condition: self.expr(node), text });

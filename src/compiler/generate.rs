@@ -572,7 +572,7 @@ impl<'a> Gen<'a> {
                 }
                 Ctl::InFinally { end, scopes } => {
                     let (end, scopes) = (*end, *scopes);
-                    if exit == Exit::EndFinally {
+                    if matches!(exit, Exit::EndFinally | Exit::Return) {
                         self.drop_scopes(scopes);
                         return self.e.jump(end);
                     }

@@ -43,6 +43,7 @@ mod modules;
 mod paths;
 mod patterns;
 mod scope;
+mod show;
 mod tries;
 mod types;
 mod variables;

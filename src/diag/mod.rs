@@ -8,6 +8,7 @@
 //! be read side by side.
 #![forbid(unsafe_code)]
 
+pub mod compiler;
 pub mod reader;
 mod render;
 

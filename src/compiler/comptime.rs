@@ -1,0 +1,14 @@
+//! temp
+use super::hir::*;
+use super::lower::Lower;
+use crate::diag::compiler as err;
+use crate::syntax::{Gene, Node};
+
+impl Lower<'_> {
+    pub(super) fn comptime_form(&mut self, place: Place, _c: &[Node]) -> Expr {
+        self.error(place, |s| err::removed(s, "comptime_form", "soon"))
+    }
+    pub(super) fn expand_comptime(&mut self, _nodes: &[Node]) -> Option<Vec<Node>> {
+        None
+    }
+}
