@@ -1,5 +1,6 @@
 //! The Gene language runtime.
 #![allow(missing_docs)]
+pub mod compiler;
 pub mod diag;
 pub mod heap;
 pub mod object;
@@ -8,4 +9,3 @@ pub mod source;
 pub mod syntax;
 pub mod value;
 pub mod vm;
-pub mod compiler;

@@ -90,16 +90,18 @@ impl Lower<'_> {
     /// `(name! args...)`: arguments as data if the callee is a macro.
     pub(super) fn macro_call(&mut self, place: Place, head: &Node, g: &Gene) -> Expr {
         let spreads = g.props.iter().any(|p| p.key.as_str().starts_with("..."))
-            || (0..g.children.len()).any(|at| {
-                unspread(&g.children[at]).is_some() || spread_at(&g.children, at).1
-            });
+            || (0..g.children.len())
+                .any(|at| unspread(&g.children[at]).is_some() || spread_at(&g.children, at).1);
         let head = match &head.kind {
             Kind::Path(segments) => self.path(place_of(head), segments),
             _ => self.expr(&g.head),
         };
         let env = self.env_site();
         let data = if spreads {
-            let message = self.string(place, "a macro call cannot spread: ... can only spread arrays into functions");
+            let message = self.string(
+                place,
+                "a macro call cannot spread: ... can only spread arrays into functions",
+            );
             let raise = self.make(place, Ek::Intrinsic(Intrinsic::RaiseType, vec![message]));
             Args { keywords: Vec::new(), positional: vec![(raise, false)] }
         } else {

@@ -40,7 +40,8 @@ impl Lower<'_> {
         let otherwise = match c.get(at) {
             Some(_) => {
                 let rest = &c[at + 1..];
-                if let Some(bad) = rest.iter().find(|n| n.is_symbol("elif") || n.is_symbol("else")) {
+                if let Some(bad) = rest.iter().find(|n| n.is_symbol("elif") || n.is_symbol("else"))
+                {
                     let word = bad.as_symbol().map_or("else", |s| s.as_str());
                     self.error(place_of(bad), |s| err::after_else(s, word));
                 }

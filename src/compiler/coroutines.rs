@@ -115,12 +115,14 @@ impl Lower<'_> {
                 self.make(place, Ek::HashMap(items, seq.sealed))
             }
             Kind::Map(props, sealed) => {
-                let entries = props.iter().map(|p| (Some(p.key), self.template(&p.value))).collect();
+                let entries =
+                    props.iter().map(|p| (Some(p.key), self.template(&p.value))).collect();
                 self.make(place, Ek::Map(entries, *sealed))
             }
             Kind::Gene(g) => {
                 let head = self.template(&g.head);
-                let props = g.props.iter().map(|p| (Some(p.key), self.template(&p.value))).collect();
+                let props =
+                    g.props.iter().map(|p| (Some(p.key), self.template(&p.value))).collect();
                 let children = self.template_items(&g.children);
                 let gene = GeneExpr { head, props, children, sealed: g.sealed };
                 self.make(place, Ek::Gene(Box::new(gene)))

@@ -93,7 +93,11 @@ impl Lower<'_> {
     }
 
     /// `name:T:U` taken apart.
-    pub(super) fn split_type_params(&mut self, place: Place, full: Symbol) -> (Symbol, Vec<Symbol>) {
+    pub(super) fn split_type_params(
+        &mut self,
+        place: Place,
+        full: Symbol,
+    ) -> (Symbol, Vec<Symbol>) {
         let text = full.as_str();
         let base = base_name(text);
         if base.len() == text.len() {
@@ -340,7 +344,8 @@ impl Lower<'_> {
             if !rest && items.get(at).is_some_and(|n| n.is_symbol("...") || n.is_symbol("...:")) {
                 rest = true;
             }
-            let separate = rest && items.get(at).is_some_and(|n| n.is_symbol("...") || n.is_symbol("...:"));
+            let separate =
+                rest && items.get(at).is_some_and(|n| n.is_symbol("...") || n.is_symbol("...:"));
             let typed = typed || (separate && items[at].is_symbol("...:"));
             at += usize::from(separate);
             if text.is_empty() {

@@ -204,7 +204,14 @@ impl Gen<'_> {
     }
 
     /// `eval`, `$render`
-    pub(super) fn eval(&mut self, place: Place, data: &Expr, site: &EnvSite, render: bool, dst: Dst) {
+    pub(super) fn eval(
+        &mut self,
+        place: Place,
+        data: &Expr,
+        site: &EnvSite,
+        render: bool,
+        dst: Dst,
+    ) {
         let win = self.e.alloc();
         self.to(data, Dst { reg: win, fresh: true });
         let env = self.env(site);
@@ -230,7 +237,13 @@ impl Gen<'_> {
     }
 
     /// `await`
-    pub(super) fn await_(&mut self, place: Place, timeout: Option<&Expr>, items: &[Expr], dst: Dst) {
+    pub(super) fn await_(
+        &mut self,
+        place: Place,
+        timeout: Option<&Expr>,
+        items: &[Expr],
+        dst: Dst,
+    ) {
         // The timeout is evaluated first but stands last.
         let early = timeout.map(|t| {
             let reg = self.e.alloc();

@@ -288,7 +288,8 @@ impl Gen<'_> {
                 }
             }
             // An assignment to the name must not change `$ex`.
-            let own = catch.name.filter(|n| self.vars.get(*n).assigned && !self.vars.lives_in_scope(*n));
+            let own =
+                catch.name.filter(|n| self.vars.get(*n).assigned && !self.vars.lives_in_scope(*n));
             if let Some(name) = own {
                 let reg = self.e.alloc();
                 self.e.keep();
@@ -346,8 +347,13 @@ impl Gen<'_> {
         self.e.at(place);
         self.e.load_int(kind, 0);
         self.e.jump(entry);
-        let region =
-            Region { start, end: region_end, target: thrown, exception: value, scopes: scopes as u16 };
+        let region = Region {
+            start,
+            end: region_end,
+            target: thrown,
+            exception: value,
+            scopes: scopes as u16,
+        };
         self.e.regions.push(region);
         self.e.place_label(thrown);
         self.e.load_int(kind, 1);
@@ -406,7 +412,10 @@ impl Gen<'_> {
     /// `case`
     pub(super) fn case(&mut self, place: Place, case: &Case, want: Want) {
         let done = self.e.label();
-        let assigned = case.arms.iter().any(|a| a.body.assigns || matches!(&a.test, ArmTest::Value(e) if e.assigns));
+        let assigned = case
+            .arms
+            .iter()
+            .any(|a| a.body.assigns || matches!(&a.test, ArmTest::Value(e) if e.assigns));
         let target = self.operand(&case.target, assigned);
         let mut open = true;
         for arm in &case.arms {

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use gene_isa::datum::Datum;
 use gene_isa::{
-    Check, CheckKind, Code, Env, EnvVar, FnKind, Insn, Intrinsic, KeyParam, NO_SCOPE, Op, Param, Params,
-    Special, Symbol, TypeExpr,
+    Check, CheckKind, Code, Env, EnvVar, FnKind, Insn, Intrinsic, KeyParam, NO_SCOPE, Op, Param,
+    Params, Special, Symbol, TypeExpr,
 };
 use rustc_hash::FxHashMap;
 
@@ -520,7 +520,11 @@ impl<'a> Gen<'a> {
     pub fn can_tail_call(&self) -> bool {
         let plain = matches!(self.f.kind, FnKind::Function | FnKind::Block | FnKind::Macro);
         let pending = self.e.ctl.iter().any(|c| !matches!(c, Ctl::Loop { .. } | Ctl::SelfIs));
-        plain && !pending && self.f.tries == 0 && self.e.epilogue.is_none() && self.f.result.is_none()
+        plain
+            && !pending
+            && self.f.tries == 0
+            && self.e.epilogue.is_none()
+            && self.f.result.is_none()
     }
 
     /// Jumps out of the forms around, doing what they want done first.

@@ -94,8 +94,28 @@ pub(super) fn operator(node: &Node) -> Option<Operator> {
 /// Whether the head makes a form that is never infix.
 pub(super) fn is_exempt(head: &Node) -> bool {
     const EXEMPT: [&str; 22] = [
-        "var", "let", "if", "ifel", "fn", "do", "loop", "while", "for", "ns", "class", "try",
-        "throw", "import", "export", "interface", "implement", "field", "@", ".", "->", "$",
+        "var",
+        "let",
+        "if",
+        "ifel",
+        "fn",
+        "do",
+        "loop",
+        "while",
+        "for",
+        "ns",
+        "class",
+        "try",
+        "throw",
+        "import",
+        "export",
+        "interface",
+        "implement",
+        "field",
+        "@",
+        ".",
+        "->",
+        "$",
     ];
     head.as_symbol().is_some_and(|name| EXEMPT.contains(&name.as_str()))
 }

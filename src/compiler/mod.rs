@@ -332,8 +332,17 @@ fn is_definition(node: &Node) -> bool {
     match head.as_str() {
         "fn" => gene.children.first().is_some_and(|n| !matches!(n.kind, Kind::Array(_))),
         name => [
-            "class", "ns", "enum", "type", "object", "interface", "implement", "import", "$dep",
-            "comptime", "export",
+            "class",
+            "ns",
+            "enum",
+            "type",
+            "object",
+            "interface",
+            "implement",
+            "import",
+            "$dep",
+            "comptime",
+            "export",
         ]
         .contains(&name),
     }

@@ -44,7 +44,14 @@ impl Lower<'_> {
     }
 
     /// One segment of a path that is read.
-    fn segment(&mut self, place: Place, object: Expr, segment: Symbol, last: bool, literal: bool) -> Expr {
+    fn segment(
+        &mut self,
+        place: Place,
+        object: Expr,
+        segment: Symbol,
+        last: bool,
+        literal: bool,
+    ) -> Expr {
         let text = segment.as_str();
         if text == "!" {
             return self.make(place, Ek::Found(Box::new(object)));
@@ -218,7 +225,12 @@ impl Lower<'_> {
     }
 
     /// `(value .@a/b default)`
-    pub(super) fn apply_selector_shorthand(&mut self, place: Place, g: &Gene, segments: &[Symbol]) -> Expr {
+    pub(super) fn apply_selector_shorthand(
+        &mut self,
+        place: Place,
+        g: &Gene,
+        segments: &[Symbol],
+    ) -> Expr {
         let receiver = self.expr(&g.head);
         self.selector_call(place, receiver, segments, &g.children[1..])
     }

@@ -11,9 +11,7 @@ impl Lower<'_> {
     /// `(try body... catch pattern body... finally body...)`
     pub(super) fn try_form(&mut self, place: Place, c: &[Node]) -> Expr {
         let is_word = |n: &Node| n.is_symbol("catch") || n.is_symbol("finally");
-        let end_from = |at: usize| {
-            c[at..].iter().position(is_word).map_or(c.len(), |n| at + n)
-        };
+        let end_from = |at: usize| c[at..].iter().position(is_word).map_or(c.len(), |n| at + n);
         let mut at = end_from(0);
         let body = self.maybe(|l| l.body(&c[..at]));
         let mut catches = Vec::new();

@@ -177,7 +177,8 @@ fn type_names(node: &Node, names: &mut Vec<Symbol>) {
     match &node.kind {
         Kind::Symbol(name) => {
             let text = name.as_str();
-            let special = matches!(text, "|" | "->" | "..." | "Fn" | "Any" | "Numeric" | "Collection");
+            let special =
+                matches!(text, "|" | "->" | "..." | "Fn" | "Any" | "Numeric" | "Collection");
             if !special && !text.starts_with('^') && !names.contains(name) {
                 names.push(*name);
             }

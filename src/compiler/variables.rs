@@ -105,7 +105,9 @@ impl Lower<'_> {
     fn var_member(&mut self, place: Place, segments: &[Symbol], rest: &[Node], word: &str) -> Expr {
         let Some(name) = segments.last().copied() else { return self.nil(place) };
         let (name, rest) = match name.as_str().strip_suffix(':') {
-            Some(base) if !base.is_empty() && !rest.is_empty() => (Symbol::intern(base), &rest[1..]),
+            Some(base) if !base.is_empty() && !rest.is_empty() => {
+                (Symbol::intern(base), &rest[1..])
+            }
             _ => (name, rest),
         };
         if rest.len() > 1 {
@@ -245,5 +247,6 @@ fn is_function_literal(node: &Node) -> bool {
     let Kind::Gene(g) = &node.kind else { return false };
     g.head.is_symbol("fn")
         || g.head.is_symbol("block")
-        || (matches!(g.head.kind, Kind::Array(_)) && g.children.first().is_some_and(|n| n.is_symbol("->")))
+        || (matches!(g.head.kind, Kind::Array(_))
+            && g.children.first().is_some_and(|n| n.is_symbol("->")))
 }

@@ -53,8 +53,7 @@ pub fn too_many_operands(span: Span, form: &str, most: usize) -> Diagnostic {
 
 /// A form of other dialects.
 pub fn removed(span: Span, form: &str, instead: &str) -> Diagnostic {
-    error(span, format!("`{form}` is not part of the language"))
-        .hint(format!("use `{instead}`"))
+    error(span, format!("`{form}` is not part of the language")).hint(format!("use `{instead}`"))
 }
 
 // Operators.
@@ -173,8 +172,7 @@ pub fn missing_params(span: Span, form: &str) -> Diagnostic {
 
 /// A parameter list that is no array.
 pub fn params_not_array(span: Span, form: &str) -> Diagnostic {
-    error(span, format!("{form} argument list must be an array"))
-        .hint("use `[]` for no arguments")
+    error(span, format!("{form} argument list must be an array")).hint("use `[]` for no arguments")
 }
 
 /// Something that is no parameter.
