@@ -1,1 +1,5 @@
-fn main() {}
+//! The `gene` program; see [`gene::cli`].
+
+fn main() -> std::process::ExitCode {
+    gene::cli::main()
+}

@@ -3,12 +3,14 @@
 //! - `mod.rs`: the type and its one-line form
 //! - `render`: the report with an excerpt of the source
 //! - `reader`: one constructor for every error of the reader
+//! - `program`: errors about a program as a whole
 //!
 //! Constructors are kept together, a file a stage, so that all messages can
 //! be read side by side.
 #![forbid(unsafe_code)]
 
 pub mod compiler;
+pub mod program;
 pub mod reader;
 mod render;
 

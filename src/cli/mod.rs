@@ -1,0 +1,121 @@
+//! The command line.
+//!
+//! - `flags`: the table of commands and flags
+//! - `mod.rs`: which command does what
+//! - `inspect`: what the stages make of a program, without running it
+//! - `lexer`: the words and brackets of a text, for colours and listings
+//! - `terminal`: output, colours, readers that go away
+//! - `documents`: manual page and completions
+#![forbid(unsafe_code)]
+
+mod documents;
+pub mod flags;
+mod inspect;
+pub mod lexer;
+mod terminal;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, error::ErrorKind};
+
+use crate::compiler;
+use flags::{Cli, Color, Command, LanguageFlags, Switch};
+use inspect::Inspection;
+
+/// Stack of the thread that everything runs on; only what is used takes
+/// memory. Natives that call back into Gene nest on it, and so do the walks
+/// over a syntax tree.
+const STACK_BYTES: usize = 256 << 20;
+
+/// The program failed before or while it ran.
+const FAILED: u8 = 1;
+/// Wrong use of the command line.
+const USAGE: u8 = 2;
+
+/// The `gene` program.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let run = move || {
+        execute(cli).unwrap_or_else(|error| {
+            let _ = writeln!(io::stderr(), "gene: cannot write: {error}");
+            ExitCode::from(FAILED)
+        })
+    };
+    let thread = std::thread::Builder::new().stack_size(STACK_BYTES).name("gene".into());
+    match thread.spawn(run).map(std::thread::JoinHandle::join) {
+        Ok(Ok(code)) => code,
+        // The panic has been reported.
+        Ok(Err(_)) => ExitCode::from(101),
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "gene: cannot start a thread: {error}");
+            ExitCode::from(FAILED)
+        }
+    }
+}
+
+/// Runs what was asked for. Errors are those of writing the result.
+fn execute(cli: Cli) -> io::Result<ExitCode> {
+    let color = cli.color;
+    match cli.command {
+        Some(Command::Parse(args)) => {
+            let mut program = Inspection::load(&args.file);
+            let nodes = program.read();
+            if !args.check {
+                let mut out = terminal::buffered();
+                inspect::write_forms(&nodes, &mut out)?;
+                out.flush()?;
+            }
+            Ok(report(&program, color))
+        }
+        Some(Command::Compile(args)) => {
+            let mut program = Inspection::load(&args.file);
+            let nodes = program.read();
+            let listing = program.compile(&nodes, &compiler_options(&args.language));
+            if !args.check {
+                let mut out = terminal::buffered();
+                out.write_all(listing.as_bytes())?;
+                out.flush()?;
+            }
+            Ok(report(&program, color))
+        }
+        Some(Command::Man(args)) => {
+            let mut out = terminal::buffered();
+            match documents::man(args.command.as_deref(), &mut out)? {
+                true => out.flush().map(|()| ExitCode::SUCCESS),
+                false => usage("there is no such command"),
+            }
+        }
+        Some(Command::Completions(args)) => {
+            let mut text = Vec::new();
+            documents::completions(args.shell, &mut text);
+            terminal::Stdout.write_all(&text)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        _ => Ok(ExitCode::SUCCESS),
+    }
+}
+
+fn compiler_options(flags: &LanguageFlags) -> compiler::Options {
+    compiler::Options {
+        contracts: flags.contracts == Switch::On,
+        type_check: !flags.no_type_check,
+        ..compiler::Options::default()
+    }
+}
+
+/// Reports what is wrong with a program that was looked at.
+fn report(program: &Inspection, color: Color) -> ExitCode {
+    let style = terminal::style(color, &io::stderr());
+    for diagnostic in &program.diagnostics {
+        eprint!("{}", diagnostic.render(&program.sources, style));
+    }
+    if program.diagnostics.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(FAILED) }
+}
+
+/// Reports a wrong use of the command line.
+fn usage(message: &str) -> io::Result<ExitCode> {
+    let error = Cli::command().error(ErrorKind::InvalidValue, message);
+    error.print()?;
+    Ok(ExitCode::from(USAGE))
+}
