@@ -273,7 +273,10 @@ mod tests {
         assert_eq!(shown("`x %y (a % b)")[..4], ["mark:`", "symbol:x", "mark:%", "symbol:y"]);
         assert_eq!(shown("(a % b)")[2], "symbol:%");
         assert_eq!(shown("a\\ b"), ["symbol:a\\ b"]);
-        assert_eq!(shown("#@f #/a b\\/c/i x"), ["mark:#@", "symbol:f", "regex:#/a b\\/c/i", "symbol:x"]);
+        assert_eq!(
+            shown("#@f #/a b\\/c/i x"),
+            ["mark:#@", "symbol:f", "regex:#/a b\\/c/i", "symbol:x"]
+        );
     }
 
     #[test]
@@ -300,7 +303,9 @@ mod tests {
 
     #[test]
     fn whatever_is_typed() {
-        for text in ["\"a", "#\"a #{", "#\"\\", "'", "\\", "#<", "#/a", ")", "]}", "%", "^", "a\\é", "#"] {
+        for text in
+            ["\"a", "#\"a #{", "#\"\\", "'", "\\", "#<", "#/a", ")", "]}", "%", "^", "a\\é", "#"]
+        {
             shown(text);
             shown(&format!("#\"#({text}"));
             shown(&format!("é{text}é"));
