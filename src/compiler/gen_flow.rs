@@ -19,17 +19,19 @@ impl Gen<'_> {
         self.e.at(place);
         match &l.kind {
             LoopKind::Forever => {
-                let head = self.e.label_here();
-                self.loop_body(l, exit, head, value, |g| g.effect(&l.body));
+                let (head, next) = (self.e.label_here(), self.e.label());
+                self.loop_body(l, exit, next, value, |g| g.effect(&l.body));
+                self.e.place_label(next);
                 self.e.at(place);
                 self.e.jump_insn(Insn::a_bc(Op::Loop, 0, 0), head);
             }
             LoopKind::While(condition) => {
-                let head = self.e.label_here();
+                let (head, next) = (self.e.label_here(), self.e.label());
                 let mark = self.e.mark();
                 self.cond(condition, exit, false);
                 self.e.release(mark);
-                self.loop_body(l, exit, head, None, |g| g.effect(&l.body));
+                self.loop_body(l, exit, next, None, |g| g.effect(&l.body));
+                self.e.place_label(next);
                 self.e.at(place);
                 self.e.jump_insn(Insn::a_bc(Op::Loop, 0, 0), head);
             }

@@ -66,6 +66,8 @@ pub(super) struct Lower<'a> {
     pub file: FileId,
     pub module_scope: ScopeId,
     pub exports: Vec<Symbol>,
+    /// Names that `export` forms list.
+    pub export_list: Vec<Symbol>,
     pub explicit_exports: bool,
     depth: u32,
 }
@@ -93,6 +95,7 @@ impl<'a> Lower<'a> {
             file,
             module_scope: scope,
             exports: Vec::new(),
+            export_list: Vec::new(),
             explicit_exports: false,
             depth: 0,
         }

@@ -131,6 +131,7 @@ pub fn compile_module(
 ) -> Result<Module, Vec<Diagnostic>> {
     let mut lower = Lower::new(file, names, options);
     let body = lower.module_body(nodes);
+    lower.finish_exports();
     if !lower.errors.is_empty() {
         return Err(lower.errors);
     }

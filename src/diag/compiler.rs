@@ -301,3 +301,149 @@ pub fn super_outside(span: Span) -> Diagnostic {
 pub fn scope_handle(span: Span) -> Diagnostic {
     error(span, "gene/scope requires a list with one name or none: `(gene/scope [s] ...)`")
 }
+
+// Enums and `case`.
+
+/// `when` without a value.
+pub fn case_without_value(span: Span) -> Diagnostic {
+    error(span, "case: missing value after 'when'")
+}
+
+/// Something else than `when` or `else`.
+pub fn case_words(span: Span) -> Diagnostic {
+    error(span, "case: expected 'when' or 'else'")
+}
+
+/// More after `else`.
+pub fn case_after_else(span: Span) -> Diagnostic {
+    error(span, "case: 'else' must come last")
+}
+
+/// Payload bound to something else than a name.
+pub fn binder_not_symbol(span: Span, variant: &str) -> Diagnostic {
+    error(span, format!("enum pattern {variant} binding must be a symbol"))
+}
+
+/// A wrong number of binders.
+pub fn binder_count(span: Span, variant: &str, want: usize, list: &str, got: usize) -> Diagnostic {
+    let list = if list.is_empty() { String::new() } else { format!(" ({list})") };
+    error(span, format!("variant {variant} pattern expects {want} binding(s){list}, got {got}"))
+}
+
+/// A bare name of several variants.
+pub fn ambiguous_variant(span: Span, name: impl Display) -> Diagnostic {
+    error(span, format!("variant {name} is ambiguous")).hint(format!("write `Enum/{name}`"))
+}
+
+/// A qualified name of no variant.
+pub fn no_such_variant(span: Span, owner: impl Display, name: impl Display) -> Diagnostic {
+    error(span, format!("enum {owner} has no variant {name}"))
+}
+
+/// Two variants of a name.
+pub fn duplicate_variant(span: Span, name: impl Display) -> Diagnostic {
+    error(span, format!("duplicate variant {name}"))
+}
+
+/// Two fields of a name.
+pub fn duplicate_field(span: Span, name: impl Display) -> Diagnostic {
+    error(span, format!("duplicate field {name}"))
+}
+
+/// Something that is no variant.
+pub fn enum_member(span: Span) -> Diagnostic {
+    error(span, "enum member must be a symbol or data variant")
+}
+
+/// Properties in a variant.
+pub fn variant_properties(span: Span, name: impl Display) -> Diagnostic {
+    error(span, format!("fields of variant {name} must be positional"))
+}
+
+// Classes and interfaces.
+
+/// A member whose parameter list is no array.
+pub fn requires_array(span: Span, form: &str) -> Diagnostic {
+    error(span, format!("{form} requires an array argument list; use [] for no arguments"))
+}
+
+/// A second constructor.
+pub fn two_ctors(span: Span) -> Diagnostic {
+    error(span, "a class has one constructor at most")
+}
+
+/// An interface that is not defined.
+pub fn unknown_interface(span: Span, name: impl Display) -> Diagnostic {
+    error(span, format!("Unknown interface: {name}"))
+}
+
+/// A class without a member that an interface requires.
+pub fn lacks_member(
+    span: Span,
+    class: impl Display,
+    kind: &str,
+    member: impl Display,
+    interface: impl Display,
+) -> Diagnostic {
+    let message = format!(
+        "class {class} does not implement {kind} {member} required by interface {interface}"
+    );
+    error(span, message)
+}
+
+/// Something that is no member of an interface.
+pub fn interface_member(span: Span) -> Diagnostic {
+    error(span, "interface members are `(method name [params])` and `(field name Type)`")
+}
+
+/// A method of an interface with a body.
+pub fn interface_body(span: Span, name: impl Display) -> Diagnostic {
+    error(span, format!("method {name} of an interface cannot have a body"))
+}
+
+/// `implement` without `for`.
+pub fn implement_header(span: Span) -> Diagnostic {
+    error(span, "implement requires an interface, 'for', and a class")
+}
+
+/// Something that is no member of an implementation.
+pub fn implementation_member(span: Span) -> Diagnostic {
+    error(span, "implement: expected `(method ...)` or `(ctor ...)`")
+}
+
+/// Something that is no advice.
+pub fn advice(span: Span) -> Diagnostic {
+    error(span, "expected advice: `(before name [params] body...)` or `(before name function)`")
+}
+
+// Modules.
+
+/// `import` inside something.
+pub fn import_place(span: Span) -> Diagnostic {
+    error(span, "import is compile-time only").hint("move it to the top level of the module")
+}
+
+/// `import` without a path.
+pub fn import_path(span: Span) -> Diagnostic {
+    error(span, "import requires a path: `(import name from \"path\")`")
+}
+
+/// Something that is no name to import.
+pub fn import_name(span: Span) -> Diagnostic {
+    error(span, "import: expected a name, `name:other` or a path")
+}
+
+/// Something that is no name to export.
+pub fn export_name(span: Span) -> Diagnostic {
+    error(span, "export: expected a simple name")
+}
+
+/// A form that cannot be evaluated at compile time.
+pub fn comptime_unsupported(span: Span) -> Diagnostic {
+    error(span, "comptime: unsupported expression")
+}
+
+/// A variable that the block does not have.
+pub fn comptime_unknown(span: Span, name: impl Display) -> Diagnostic {
+    error(span, format!("comptime: unknown variable {name}"))
+}
