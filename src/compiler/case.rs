@@ -42,7 +42,8 @@ impl Lower<'_> {
         while let Some((word, after)) = rest.split_first() {
             let end = after.iter().skip(1).position(|n| n.is_symbol("when") || n.is_symbol("else"));
             if word.is_symbol("else") {
-                if let Some(bad) = after.iter().find(|n| n.is_symbol("when") || n.is_symbol("else")) {
+                if let Some(bad) = after.iter().find(|n| n.is_symbol("when") || n.is_symbol("else"))
+                {
                     self.error(place_of(bad), err::case_after_else);
                 }
                 otherwise = Some(self.scoped_body(after));
@@ -128,7 +129,11 @@ impl Lower<'_> {
         }
     }
 
-    fn arm_body(&mut self, body: &[Node], binders: &[Node]) -> (ScopeId, (Vec<Option<VarId>>, Expr)) {
+    fn arm_body(
+        &mut self,
+        body: &[Node],
+        binders: &[Node],
+    ) -> (ScopeId, (Vec<Option<VarId>>, Expr)) {
         let (scope, outer) = self.open_scope();
         let vars = binders
             .iter()

@@ -206,7 +206,9 @@ impl Lower<'_> {
         base: Option<&Option<Rc<ClassInfo>>>,
     ) {
         let known = match self.lookup(interface) {
-            Some(Entry::Var(var)) if self.vars.get(var).declared => self.vars.get(var).known.clone(),
+            Some(Entry::Var(var)) if self.vars.get(var).declared => {
+                self.vars.get(var).known.clone()
+            }
             Some(Entry::Member(_)) => return,
             _ => {
                 self.error(place, |s| err::unknown_interface(s, interface));
@@ -282,7 +284,9 @@ impl Lower<'_> {
                 let own: Rc<[Symbol]> = [Symbol::intern(""), name].into();
                 self.bind_member(&own, name);
                 let mut member = (**g).clone();
-                member.children[0].kind = Kind::Path([Symbol::intern(""), g.children[0].as_symbol().unwrap_or(name)].into());
+                member.children[0].kind = Kind::Path(
+                    [Symbol::intern(""), g.children[0].as_symbol().unwrap_or(name)].into(),
+                );
                 self.fn_form(place, &member)
             }
             "ctor!" | "new!" => self.error(place, |s| err::macro_like(s, head.as_str())),
@@ -313,7 +317,12 @@ impl Lower<'_> {
     }
 
     /// `(method name [params] body...)`: name and function.
-    pub(super) fn method(&mut self, place: Place, g: &Gene, word: &'static str) -> Option<(Symbol, Expr)> {
+    pub(super) fn method(
+        &mut self,
+        place: Place,
+        g: &Gene,
+        word: &'static str,
+    ) -> Option<(Symbol, Expr)> {
         let full = match g.children.first().map(|n| &n.kind) {
             Some(Kind::Symbol(name)) => *name,
             Some(Kind::Str(name)) => Symbol::intern(name),
@@ -382,7 +391,11 @@ impl Lower<'_> {
     }
 
     /// `(field name Type)`, `(field name: Type)`, `(field name)`
-    pub(super) fn field<'n>(&mut self, place: Place, g: &'n Gene) -> Option<(Symbol, Option<&'n Node>)> {
+    pub(super) fn field<'n>(
+        &mut self,
+        place: Place,
+        g: &'n Gene,
+    ) -> Option<(Symbol, Option<&'n Node>)> {
         let Some(name) = g.children.first().and_then(Node::as_symbol) else {
             self.error(place, |s| err::requires_a_name(s, "field"));
             return None;

@@ -20,9 +20,8 @@ struct Block {
 type Value = Result<Node, Diagnostic>;
 
 /// Heads of forms that become part of the module.
-const EMITTED: [&str; 10] = [
-    "fn", "class", "ns", "enum", "type", "object", "interface", "implement", "import", "$dep",
-];
+const EMITTED: [&str; 10] =
+    ["fn", "class", "ns", "enum", "type", "object", "interface", "implement", "import", "$dep"];
 
 impl Lower<'_> {
     /// The module with the blocks at its top replaced by what they emit.

@@ -155,7 +155,12 @@ impl Lower<'_> {
                     let ty = g.children.get(at);
                     match ty {
                         None => drop(self.error(place, |s| err::missing_type(s, base))),
-                        Some(ty) if !matches!(ty.kind, Kind::Symbol(_) | Kind::Path(_) | Kind::Gene(_) | Kind::Nil) => {
+                        Some(ty)
+                            if !matches!(
+                                ty.kind,
+                                Kind::Symbol(_) | Kind::Path(_) | Kind::Gene(_) | Kind::Nil
+                            ) =>
+                        {
                             self.error(place_of(ty), err::invalid_type);
                         }
                         _ => {}

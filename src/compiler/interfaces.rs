@@ -52,7 +52,12 @@ impl Lower<'_> {
         }
     }
 
-    fn interface_member(&mut self, node: &Node, var: VarId, info: &mut InterfaceInfo) -> Option<Expr> {
+    fn interface_member(
+        &mut self,
+        node: &Node,
+        var: VarId,
+        info: &mut InterfaceInfo,
+    ) -> Option<Expr> {
         let place = place_of(node);
         let Kind::Gene(g) = &node.kind else {
             self.error(place, err::interface_member);
@@ -91,8 +96,11 @@ impl Lower<'_> {
                 let readonly = property(&g.props, "readonly")
                     .is_some_and(|n| !matches!(n.kind, Kind::Bool(false) | Kind::Nil));
                 let flag = if readonly { Special::True } else { Special::False };
-                let args =
-                    vec![self.read(place, var), self.symbol(place, name), self.special(place, flag)];
+                let args = vec![
+                    self.read(place, var),
+                    self.symbol(place, name),
+                    self.special(place, flag),
+                ];
                 Some(self.make(place, Ek::Intrinsic(Intrinsic::InterfaceField, args)))
             }
             _ => {

@@ -84,7 +84,8 @@ impl Lower<'_> {
                 match &node.kind {
                     Kind::Symbol(name) => items.push(item(&[], *name, here)),
                     Kind::Path(segments) => {
-                        let (last, before) = (segments[segments.len() - 1], &segments[..segments.len() - 1]);
+                        let (last, before) =
+                            (segments[segments.len() - 1], &segments[..segments.len() - 1]);
                         if !last.as_str().is_empty() {
                             items.push(item(before, last, here));
                             continue;
@@ -110,7 +111,8 @@ impl Lower<'_> {
         if from.is_none() && package.is_none() {
             return self.import_built_in(place, items, all);
         }
-        let mut descriptor = vec![(Symbol::intern("from"), from.unwrap_or_else(|| Datum::Str("index".into())))];
+        let mut descriptor =
+            vec![(Symbol::intern("from"), from.unwrap_or_else(|| Datum::Str("index".into())))];
         if let Some(package) = package {
             descriptor.push((Symbol::intern("pkg"), package));
         }

@@ -42,7 +42,8 @@ fn conformance_programs_compile_to_valid_code() {
         let failing = Path::new(&name).with_extension("err").exists();
         match compile(&text) {
             Ok(module) => {
-                let checked = verify_module(&module).and_then(|()| gene_isa::verify_scopes(&module.main, Some(&[])));
+                let checked = verify_module(&module)
+                    .and_then(|()| gene_isa::verify_scopes(&module.main, Some(&[])));
                 if let Err(error) = checked {
                     bad.push(format!("{name}: {error}"));
                 }
