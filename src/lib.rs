@@ -7,6 +7,7 @@ pub mod heap;
 pub mod object;
 pub mod reader;
 pub mod source;
+pub mod stdlib;
 pub mod syntax;
 pub mod value;
 pub mod vm;

@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::cell::Cell;
+use std::cmp::Ordering;
 
 use super::{Kind, Trace};
 use crate::heap::{Gc, Header, Heap, Marker};
@@ -29,6 +30,11 @@ pub trait ForeignData: Any {
 
     /// Hash for use as a key; `None` if it is not hashable.
     fn hash(&self) -> Option<u64> {
+        None
+    }
+
+    /// Order relative to other data of its kind; `None` if there is none.
+    fn compare(&self, _other: &dyn ForeignData) -> Option<Ordering> {
         None
     }
 

@@ -168,6 +168,17 @@ impl Function {
     }
 }
 
+impl Function {
+    /// The scopes whose variables it can use, innermost first.
+    pub fn scopes(&self) -> impl Iterator<Item = &Scope> {
+        // SAFETY: the function holds a count on its scope and each scope one on
+        // its parent, so they live as long as the function.
+        std::iter::successors(self.scope, |s| unsafe { s.as_ref() }.parent())
+            // SAFETY: as above.
+            .map(|s| unsafe { s.as_ref() })
+    }
+}
+
 impl Trace for Function {
     fn trace(&self, marker: &mut Marker) {
         marker.object(self.code);

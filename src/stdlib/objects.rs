@@ -1,0 +1,260 @@
+//! What every value can do (2.7, 2.8), classes, functions, namespaces, and
+//! the natives that the prelude is written with.
+
+use super::*;
+use crate::object::{BoundMethod, Enum, EnumValue, Function, Kind, Namespace, Variant};
+use crate::object::{foreign::Foreign, kind_of, misc, string};
+use crate::syntax::number::format_float;
+
+pub(super) fn install(vm: &mut Vm) {
+    methods(vm, ClassName::Object, OBJECT);
+    methods(vm, ClassName::Class, CLASS);
+    methods(vm, ClassName::Namespace, NAMESPACE);
+    methods(vm, ClassName::Function, FUNCTION);
+    functions(vm, FUNCTIONS);
+}
+
+const OBJECT: &Natives = &[
+    (&["class"], 0, 0, |vm, args| Ok(vm.class_of(args.this()).value())),
+    (&["is"], 1, 1, is),
+    (&["to_s"], 0, 0, to_s),
+    (&["to"], 1, 1, to),
+];
+
+const CLASS: &Natives = &[
+    (&["name"], 0, 0, class_name),
+    (&["parent"], 0, 0, parent),
+    (&["method_intent"], 1, 1, method_intent),
+];
+
+const NAMESPACE: &Natives = &[
+    (&["name"], 0, 0, namespace_name),
+    (&["empty?"], 0, 0, |vm, args| namespace_empty(vm, args, true)),
+    (&["not_empty?"], 0, 0, |vm, args| namespace_empty(vm, args, false)),
+];
+
+const FUNCTION: &Natives = &[(&["intent"], 0, 0, |vm, args| intent(vm, args.this()))];
+
+const FUNCTIONS: &Natives = &[
+    (&["typeof"], 1, 1, type_of),
+    (&["assert"], 1, 2, assert),
+    (&["function_intent"], 1, 1, |vm, args| intent(vm, args.get(0))),
+    (&["__method"], 3, 3, add_method),
+    (&["__callable"], 2, 2, check_callable),
+    (&["__answer"], 1, 1, answer),
+];
+
+// ---- every value ---------------------------------------------------------
+
+fn type_of(vm: &mut Vm, args: Args) -> Outcome {
+    let name = vm.type_name(args.get(0));
+    Ok(text(vm, &name))
+}
+
+fn to_s(vm: &mut Vm, args: Args) -> Outcome {
+    let value = args.this();
+    if value.is_nil() {
+        return Ok(text(vm, ""));
+    }
+    if string::text_of(value).is_some() {
+        return Ok(value);
+    }
+    let shown = vm.display_text(value);
+    Ok(text(vm, &shown))
+}
+
+fn is(vm: &mut Vm, args: Args) -> Outcome {
+    match belongs(vm, args.this(), args.get(0)) {
+        Some(result) => Ok(Value::bool(result)),
+        None => Err(vm.type_error("is requires a type")),
+    }
+}
+
+/// Whether a value belongs to a class, an enum, or the type of a name; `None`
+/// if `ty` is no type.
+fn belongs(vm: &Vm, value: Value, ty: Value) -> Option<bool> {
+    if let Some(class) = Gc::<Class>::from_value(ty) {
+        return Some(vm.class_of(value).is_a(class));
+    }
+    if let Some(wanted) = Gc::<Enum>::from_value(ty) {
+        let variant = Gc::<EnumValue>::from_value(value).map(|v| v.variant);
+        let variant = variant.or_else(|| Gc::<Variant>::from_value(value));
+        return Some(variant.is_some_and(|v| v.parent == wanted));
+    }
+    let name = vm.name_of(ty)?;
+    let any_of = |classes: &[ClassName]| {
+        let own = vm.class_of(value);
+        Some(classes.iter().any(|c| own.is_a(vm.class(*c))))
+    };
+    match name.as_str() {
+        "Any" => Some(true),
+        "Numeric" => any_of(&[ClassName::Int, ClassName::Float]),
+        "Collection" => {
+            use ClassName::*;
+            any_of(&[Array, Map, HashMap, HashSet])
+        }
+        _ => belongs(
+            vm,
+            value,
+            vm.builtins.get(&name).copied().filter(|v| vm.name_of(*v).is_none())?,
+        ),
+    }
+}
+
+fn to(vm: &mut Vm, args: Args) -> Outcome {
+    let (value, ty) = (args.this(), args.get(0));
+    if belongs(vm, value, ty) == Some(true) {
+        return Ok(value);
+    }
+    let class = Gc::<Class>::from_value(ty).map(|c| c.name);
+    let wanted = class.or_else(|| vm.name_of(ty));
+    let wanted = wanted.map_or_else(|| vm.display_data(ty), |name| name.to_string());
+    match (wanted.as_str(), misc::int_of(value), value.as_float()) {
+        ("Float", Some(number), _) => Ok(Value::float(number as f64)),
+        ("Int", _, Some(number)) => truncate(vm, number),
+        _ => {
+            let kind = vm.type_name(value);
+            Err(vm.type_error(format!("cannot convert {kind} to {wanted}")))
+        }
+    }
+}
+
+fn truncate(vm: &mut Vm, number: f64) -> Outcome {
+    let whole = number.trunc();
+    if !(-9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0).contains(&whole) {
+        let shown = format_float(number);
+        return Err(vm.runtime_error(format!("cannot convert {shown} to Int: out of range")));
+    }
+    if whole != number {
+        let shown = format_float(number);
+        let warning = format!(
+            "Warning: Lossy conversion Float -> Int for value: {shown} -> {}\n",
+            whole as i64
+        );
+        vm.write_err(&warning);
+    }
+    Ok(int(vm, whole as i64))
+}
+
+fn assert(vm: &mut Vm, args: Args) -> Outcome {
+    if args.get(0).is_truthy() {
+        return Ok(Value::NIL);
+    }
+    let message = args.opt(1).map_or_else(|| "Assertion failed".into(), |m| vm.display(m));
+    Err(vm.error(ClassName::AssertionException, "GENE.RUNTIME.ERROR", &message))
+}
+
+// ---- classes and namespaces ----------------------------------------------
+
+fn class_name(vm: &mut Vm, args: Args) -> Outcome {
+    let name = this::<Class>(vm, args)?.name;
+    Ok(text(vm, name.as_str()))
+}
+
+fn parent(vm: &mut Vm, args: Args) -> Outcome {
+    Ok(this::<Class>(vm, args)?.parent.map_or(Value::NIL, Gc::value))
+}
+
+fn method_arg(vm: &mut Vm, args: Args) -> Result<Option<Value>, Throw> {
+    let class = this::<Class>(vm, args)?;
+    let name = vm.name_arg(args, 0)?;
+    Ok(class.find_method(name))
+}
+
+fn method_intent(vm: &mut Vm, args: Args) -> Outcome {
+    match method_arg(vm, args)? {
+        Some(method) => intent(vm, method),
+        None => Ok(Value::NIL),
+    }
+}
+
+fn namespace_name(vm: &mut Vm, args: Args) -> Outcome {
+    let name = this::<Namespace>(vm, args)?.name;
+    Ok(text(vm, name.as_str()))
+}
+
+fn namespace_empty(vm: &mut Vm, args: Args, wanted: bool) -> Outcome {
+    let namespace = this::<Namespace>(vm, args)?;
+    Ok(Value::bool(namespace.members.is_empty() == wanted))
+}
+
+// ---- functions -----------------------------------------------------------
+
+/// The function behind a method with a receiver.
+fn unbound(mut value: Value) -> Value {
+    while let Some(bound) = Gc::<BoundMethod>::from_value(value) {
+        value = bound.method;
+    }
+    value
+}
+
+fn metadata(vm: &mut Vm, value: Value) -> Result<Option<Gc<Function>>, Throw> {
+    let value = unbound(value);
+    match kind_of(value) {
+        Some(Kind::Function) => Ok(Gc::from_value(value)),
+        Some(Kind::Native) => Ok(None),
+        _ => {
+            let kind = vm.type_name(value);
+            Err(vm.type_error(format!("expected a function, got {kind}")))
+        }
+    }
+}
+
+fn intent(vm: &mut Vm, function: Value) -> Outcome {
+    let intent = metadata(vm, function)?.and_then(|f| f.code.data.intent.clone());
+    Ok(text(vm, &intent.unwrap_or_default()))
+}
+
+/// Whether a value can be called (4.3).
+pub(super) fn is_callable(vm: &Vm, value: Value) -> bool {
+    match kind_of(value) {
+        Some(Kind::Function | Kind::Native | Kind::BoundMethod | Kind::Class | Kind::Variant) => {
+            true
+        }
+        Some(Kind::Instance) => vm.class_of(value).find_method(vm.names.call).is_some(),
+        Some(Kind::Foreign) => {
+            Gc::<Foreign>::from_value(value).is_some_and(|f| f.data.class() == "Selector")
+                || vm.class_of(value).find_method(vm.names.call).is_some()
+        }
+        _ => false,
+    }
+}
+
+// ---- for the prelude -----------------------------------------------------
+
+/// `(__method class name function)`
+fn add_method(vm: &mut Vm, args: Args) -> Outcome {
+    let Some(class) = Gc::<Class>::from_value(args.get(0)) else {
+        return Err(vm.wrong_arg(args, 0, "a class"));
+    };
+    let name = vm.name_arg(args, 1)?;
+    if let Some(function) = Gc::<Function>::from_value(args.get(2)) {
+        function.home.set(class.value());
+        vm.heap.barrier(function);
+    }
+    class.add_method(&mut vm.heap, name, args.get(2));
+    Ok(Value::NIL)
+}
+
+/// `(__callable f "map")`
+fn check_callable(vm: &mut Vm, args: Args) -> Outcome {
+    if is_callable(vm, args.get(0)) {
+        return Ok(Value::NIL);
+    }
+    let name = vm.str_arg(args, 1)?;
+    Err(vm.type_error(format!("{name} callback must be callable")))
+}
+
+/// Whether the answer of a function for `.sort` puts its first argument first,
+/// or leaves the order as it is.
+fn answer(vm: &mut Vm, args: Args) -> Outcome {
+    let value = args.get(0);
+    match (value.as_bool(), misc::int_of(value)) {
+        (Some(first), _) => Ok(Value::bool(first)),
+        (_, Some(number)) => Ok(Value::bool(number <= 0)),
+        _ => {
+            let kind = vm.type_name(value);
+            Err(vm.type_error(format!("sort callback must give an Int or a boolean, got {kind}")))
+        }
+    }
+}
