@@ -192,7 +192,7 @@ impl Gen<'_> {
     }
 
     /// Assigns a member; the register of the value.
-    fn set_member(&mut self, place: Place, set: &SetMember) -> Reg {
+    pub(super) fn set_member(&mut self, place: Place, set: &SetMember) -> Reg {
         let later = set.value.assigns
             || matches!(&set.segment, Segment::Value(e) | Segment::Last(_, e) if e.assigns);
         let object = self.operand(&set.object, later);

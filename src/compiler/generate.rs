@@ -433,6 +433,7 @@ impl<'a> Gen<'a> {
             Ek::Declare(id, value) => self.set_var(*id, value, true),
             Ek::Assign(id, value) => self.set_var(*id, value, false),
             Ek::Case(case) => self.case(e.place, case, Want::Nothing),
+            Ek::SetMember(set) => drop(self.set_member(e.place, set)),
             Ek::Break(..)
             | Ek::Continue(_)
             | Ek::EndFinally(_)
@@ -638,6 +639,13 @@ impl<'a> Gen<'a> {
     fn if_effect(&mut self, branches: &[(Expr, Expr)], otherwise: Option<&Expr>) {
         let done = self.e.label();
         for (index, (condition, body)) in branches.iter().enumerate() {
+            // `(if c (break))` is one jump.
+            if let Some(target) = self.direct_jump(body) {
+                let mark = self.e.mark();
+                self.cond(condition, target, true);
+                self.e.release(mark);
+                continue;
+            }
             let next = self.e.label();
             self.condition(condition, next);
             self.effect(body);
@@ -650,6 +658,19 @@ impl<'a> Gen<'a> {
             self.effect(body);
         }
         self.e.place_label(done);
+    }
+
+    /// Where a `break` or `continue` goes that has nothing to do on its way.
+    fn direct_jump(&self, body: &Expr) -> Option<Label> {
+        let Some(Ctl::Loop { id, exit, next, value: None, scopes }) = self.e.ctl.last() else {
+            return None;
+        };
+        let target = match &body.kind {
+            Ek::Break(to, None) if to == id => *exit,
+            Ek::Continue(to) if to == id => *next,
+            _ => return None,
+        };
+        (*scopes == self.e.live.len()).then_some(target)
     }
 
     fn if_tail(&mut self, place: Place, branches: &[(Expr, Expr)], otherwise: Option<&Expr>) {

@@ -7,6 +7,9 @@ use super::lower::{Lower, place_of};
 use crate::diag::compiler as err;
 use crate::syntax::{Gene, Kind, Node};
 
+/// How deep left operands may be nested within one level.
+const MAX_NESTED: u32 = 500;
+
 /// An operator.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Operator {
@@ -165,8 +168,15 @@ impl Lower<'_> {
         // What follows `&&` and `||` may be skipped.
         let start = first.place.0;
         let mut acc = Acc::new(first);
+        let mut nested = 0;
         while let Some(op) = here(chain) {
             chain.at += 1;
+            // Only a change of operator makes the left operand one level deeper.
+            nested += u32::from(!acc.takes(op));
+            if nested > MAX_NESTED {
+                chain.at = chain.items.len();
+                return self.error(place, |s| err::too_deep(s, MAX_NESTED));
+            }
             let operand = match op {
                 Operator::Logic(_) => self.maybe(|l| l.level(chain, level + 1, place)),
                 Operator::Cmp(_) if acc.is_comparison() => {
@@ -245,6 +255,15 @@ impl Acc {
 
     fn is_comparison(&self) -> bool {
         matches!(self, Acc::Compare(..))
+    }
+
+    /// Whether the operator continues what has been read.
+    fn takes(&self, op: Operator) -> bool {
+        match (self, op) {
+            (Acc::Arith(..), Operator::Bin(_)) | (Acc::Compare(..), Operator::Cmp(_)) => true,
+            (Acc::Logic(own, ..), Operator::Logic(op)) => *own == op,
+            _ => false,
+        }
     }
 
     fn push(&mut self, lower: &Lower, op: Operator, operand: Expr, place: Place) {
