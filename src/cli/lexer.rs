@@ -13,8 +13,8 @@ pub enum Token {
     Blank,
     /// A comment.
     Comment,
-    /// Text of a string or character, with its quotes and prefix; the forms in its holes
-    /// are tokens of their own.
+    /// Text of a string or character, with its quotes and prefix; its holes are
+    /// tokens of their own.
     Text,
     /// A number, date, time or bytes.
     Number,
@@ -99,7 +99,7 @@ impl Lexer<'_> {
 
     fn next(&mut self) -> Token {
         if self.holes.last().is_some_and(|hole| hole.depth == 0) {
-            return self.string_with_holes();
+            return self.string_with_holes(self.at);
         }
         match self.rest() {
             [b, ..] if is_blank(*b) => self.take_while(Token::Blank, is_blank),
@@ -125,9 +125,10 @@ impl Lexer<'_> {
             [b'#', b'<', ..] => self.block_comment(),
             [b'#', b'"', ..] => {
                 let quotes = if self.rest()[1..].starts_with(b"\"\"\"") { "\"\"\"" } else { "\"" };
+                let start = self.at;
                 self.at += 1 + quotes.len();
                 self.holes.push(Hole { depth: 0, quotes });
-                self.string_with_holes()
+                self.string_with_holes(start)
             }
             [b'#', b'@', ..] => self.take(2, Token::Mark),
             [b'#', b'/', ..] => self.regex(),
@@ -183,8 +184,9 @@ impl Lexer<'_> {
         self.take(length, token)
     }
 
-    /// Text of an interpolated string up to its end or the next hole.
-    fn string_with_holes(&mut self) -> Token {
+    /// Text of an interpolated string from `start` up to its end or the next
+    /// hole, or the bracket that opens one.
+    fn string_with_holes(&mut self, start: usize) -> Token {
         let quotes = self.holes.last().map_or("\"", |hole| hole.quotes);
         while let Some(&byte) = self.bytes.get(self.at) {
             if self.rest().starts_with(quotes.as_bytes()) {
@@ -192,14 +194,8 @@ impl Lexer<'_> {
                 return self.take(quotes.len(), Token::Text);
             }
             match self.rest() {
-                [b'#', b'{' | b'(' | b'[', ..] => {
-                    if let Some(hole) = self.holes.last_mut() {
-                        hole.depth = 1;
-                    }
-                    // The bracket stands at the beginning of its own token unless
-                    // there is no text before it.
-                    return self.take(2, Token::Text);
-                }
+                [b'#', b'{' | b'(' | b'[', ..] if self.at > start => return Token::Text,
+                [b'#', b'{' | b'(' | b'[', ..] => return self.open(2),
                 [b'#', b'<', ..] => {
                     self.block_comment();
                 }
@@ -294,9 +290,9 @@ mod tests {
         assert_eq!(shown(r"'\'' 'é'"), [r"text:'\''", "text:'é'"]);
         assert_eq!(
             shown("#\"n=#{(f \"x\")} #[1]\" z"),
-            ["text:#\"n=#{", "open:(", "symbol:f", "text:\"x\"", "close:)", "close:}", "text: #["]
+            ["text:#\"n=", "open:#{", "open:(", "symbol:f", "text:\"x\"", "close:)", "close:}"]
                 .into_iter()
-                .chain(["number:1", "close:]", "text:\"", "symbol:z"])
+                .chain(["text: ", "open:#[", "number:1", "close:]", "text:\"", "symbol:z"])
                 .collect::<Vec<_>>()
         );
     }

@@ -12,6 +12,7 @@ mod documents;
 pub mod flags;
 mod inspect;
 pub mod lexer;
+mod repl;
 mod terminal;
 
 use std::io::{self, Write};
