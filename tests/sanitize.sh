@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs the tests under AddressSanitizer and a sample of them under valgrind.
-# usage: tests/sanitize.sh [asan|valgrind|all] [FILTER...]
+# usage: tests/sanitize.sh [asan|valgrind|all] [FILTER]
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
