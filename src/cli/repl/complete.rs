@@ -7,12 +7,63 @@ use crate::cli::lexer::{self, Token};
 
 /// Special forms: names that mean something as the head of a form.
 pub const SPECIAL_FORMS: &[&str] = &[
-    "$caller_eval", "$dep", "$if_main", "$render", "$set", "$tap", "$with", "async", "await",
-    "block", "break", "case", "catch", "class", "comptime", "continue", "ctor", "ctor!", "defer",
-    "do", "elif", "else", "enum", "eval", "export", "field", "finally", "fn", "for", "if",
-    "if_not", "ifel", "implement", "import", "interceptor", "interface", "let", "loop", "match",
-    "method", "new", "new!", "ns", "object", "range", "repeat", "return", "scope", "super",
-    "throw", "try", "type", "var", "wait_until", "when", "while", "yield",
+    "$caller_eval",
+    "$dep",
+    "$if_main",
+    "$render",
+    "$set",
+    "$tap",
+    "$with",
+    "async",
+    "await",
+    "block",
+    "break",
+    "case",
+    "catch",
+    "class",
+    "comptime",
+    "continue",
+    "ctor",
+    "ctor!",
+    "defer",
+    "do",
+    "elif",
+    "else",
+    "enum",
+    "eval",
+    "export",
+    "field",
+    "finally",
+    "fn",
+    "for",
+    "if",
+    "if_not",
+    "ifel",
+    "implement",
+    "import",
+    "interceptor",
+    "interface",
+    "let",
+    "loop",
+    "match",
+    "method",
+    "new",
+    "new!",
+    "ns",
+    "object",
+    "range",
+    "repeat",
+    "return",
+    "scope",
+    "super",
+    "throw",
+    "try",
+    "type",
+    "var",
+    "wait_until",
+    "when",
+    "while",
+    "yield",
 ];
 
 /// The names that a program can use at the prompt.
@@ -57,10 +108,8 @@ impl Vocabulary {
 
 /// Those that begin with `prefix`; the set is sorted, so that only they are looked at.
 fn prefixed(names: &BTreeSet<String>, prefix: &str) -> Vec<String> {
-    let from = names.range::<str, _>((
-        std::ops::Bound::Included(prefix),
-        std::ops::Bound::Unbounded,
-    ));
+    let from =
+        names.range::<str, _>((std::ops::Bound::Included(prefix), std::ops::Bound::Unbounded));
     from.take_while(|name| name.starts_with(prefix)).cloned().collect()
 }
 

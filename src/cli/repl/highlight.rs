@@ -93,11 +93,7 @@ fn partners(text: &str, tokens: &Tokens) -> Vec<Option<usize>> {
 }
 
 /// The brackets to mark: the one at the cursor or just before it, and its partner.
-fn pair_at(
-    tokens: &Tokens,
-    partners: &[Option<usize>],
-    cursor: usize,
-) -> Option<(usize, usize)> {
+fn pair_at(tokens: &Tokens, partners: &[Option<usize>], cursor: usize) -> Option<(usize, usize)> {
     let bracket = |index: usize| matches!(tokens[index].0, Token::Open | Token::Close);
     let at = tokens.iter().position(|(_, range)| range.contains(&cursor));
     let before = tokens.iter().position(|(_, range)| range.end == cursor);
