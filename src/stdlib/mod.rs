@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod arrays;
+mod files;
 mod freeze;
 mod genes;
 mod hashes;
@@ -13,6 +14,8 @@ mod iterators;
 mod maps;
 mod objects;
 mod output;
+mod system;
+mod vm_stats;
 
 pub use freeze::freeze;
 
@@ -28,6 +31,7 @@ pub const PRELUDE: &str = include_str!("prelude.gene");
 /// Defines all native functions and methods.
 pub fn install(vm: &mut Vm) {
     arrays::install(vm);
+    files::install(vm);
     freeze::install(vm);
     genes::install(vm);
     hashes::install(vm);
@@ -35,6 +39,8 @@ pub fn install(vm: &mut Vm) {
     maps::install(vm);
     objects::install(vm);
     output::install(vm);
+    system::install(vm);
+    vm_stats::install(vm);
 }
 
 /// Names, least and greatest number of arguments, and function of natives.

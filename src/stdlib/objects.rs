@@ -12,6 +12,10 @@ pub(super) fn install(vm: &mut Vm) {
     methods(vm, ClassName::Namespace, NAMESPACE);
     methods(vm, ClassName::Function, FUNCTION);
     functions(vm, FUNCTIONS);
+    for (class, name, _) in ClassName::ALL {
+        let class = vm.class(*class).value();
+        vm.define_in(&format!("gene/{name}"), class);
+    }
 }
 
 const OBJECT: &Natives = &[
@@ -40,6 +44,7 @@ const FUNCTIONS: &Natives = &[
     (&["assert"], 1, 2, assert),
     (&["function_intent"], 1, 1, |vm, args| intent(vm, args.get(0))),
     (&["__method"], 3, 3, add_method),
+    (&["__member"], 3, 3, add_member),
     (&["__callable"], 2, 2, check_callable),
     (&["__answer"], 1, 1, answer),
 ];
@@ -233,6 +238,16 @@ fn add_method(vm: &mut Vm, args: Args) -> Outcome {
         vm.heap.barrier(function);
     }
     class.add_method(&mut vm.heap, name, args.get(2));
+    Ok(Value::NIL)
+}
+
+/// `(__member class name value)`
+fn add_member(vm: &mut Vm, args: Args) -> Outcome {
+    let Some(class) = Gc::<Class>::from_value(args.get(0)) else {
+        return Err(vm.wrong_arg(args, 0, "a class"));
+    };
+    let name = vm.name_arg(args, 1)?;
+    class.members.set(&mut vm.heap, name, args.get(2));
     Ok(Value::NIL)
 }
 

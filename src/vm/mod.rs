@@ -155,6 +155,10 @@ pub struct Vm {
     pub limits: Limits,
     /// Check the heap at each collection.
     pub verify_heap: bool,
+    /// Tasks that have not ended; counted by who runs them.
+    pub live_tasks: usize,
+    /// Timers set.
+    pub live_timers: usize,
 }
 
 impl Vm {
@@ -188,6 +192,8 @@ impl Vm {
             interrupt: Interrupt::default(),
             limits,
             verify_heap: false,
+            live_tasks: 0,
+            live_timers: 0,
         };
         vm.make_classes();
         vm
