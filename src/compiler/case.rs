@@ -182,6 +182,9 @@ impl Lower<'_> {
     /// `Ok` and the like are global names, also where the module uses them
     /// for something else: the path through `gene` always leads there.
     fn built_in_variant(&mut self, place: Place, name: Symbol) -> Expr {
+        if self.lookup(name).is_none() {
+            return self.name(place, name);
+        }
         let gene = self.name(place, Symbol::intern("gene"));
         let owner = match name.as_str() {
             "Ok" | "Err" => "Result",

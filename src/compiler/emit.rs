@@ -38,8 +38,6 @@ pub(super) enum Ctl {
     Finally { entry: Label, kind: Reg, value: Reg, scopes: usize, exits: Vec<Exit> },
     /// Inside of a `finally` body.
     InFinally { end: Label, scopes: usize },
-    /// A register that `self` has meanwhile.
-    SelfIs,
 }
 
 /// A way to leave.

@@ -1,7 +1,5 @@
 //! What a form means: the rules of 1.11 in their order.
 
-use std::sync::Arc;
-
 use gene_isa::datum::Datum;
 use gene_isa::{Intrinsic, Special, Symbol};
 
@@ -167,7 +165,10 @@ impl Lower<'_> {
         let first = segments[0].as_str();
         if first == "." {
             if segments.len() == 2 && segments[1].as_str().is_empty() {
-                return Some(self.infix(place, g));
+                return Some(match g.children.len() {
+                    3 => self.get_member(place, &[&g.head, &g.children[1], &g.children[2]]),
+                    _ => self.infix(place, g),
+                });
             }
             return Some(self.member_path(place, g, &segments[1..]));
         }
@@ -389,9 +390,4 @@ pub(super) fn unspread(node: &Node) -> Option<Kind> {
 /// A constant array.
 pub(super) fn symbols(names: &[Symbol]) -> Datum {
     Datum::Array(names.iter().map(|n| Datum::Symbol(*n)).collect(), false)
-}
-
-/// A constant string.
-pub(super) fn text(text: impl Into<Arc<str>>) -> Datum {
-    Datum::Str(text.into())
 }

@@ -205,6 +205,7 @@ impl Lower<'_> {
             scope,
             params: Vec::new(),
             caller: None,
+            shown: Vec::new(),
             pre: Vec::new(),
             post: Vec::new(),
             result_var: None,
@@ -231,42 +232,80 @@ impl Lower<'_> {
     }
 
     /// A function from its parts.
+    ///
+    /// A call of a coroutine binds its arguments before anything of the body
+    /// runs, and raises what goes wrong in that. If binding needs code, a plain
+    /// function does it and then starts the coroutine, which has no parameters.
     pub(super) fn function(&mut self, parts: Parts) -> Expr {
-        self.build_function(parts.place, parts.name, parts.kind, |l, func| {
+        let binds = parts.kind.is_coroutine() && self.binding_needs_code(parts.params);
+        let outer = if binds { FnKind::Function } else { parts.kind };
+        self.build_function(parts.place, parts.name, outer, |l, func| {
             let state = l.func();
             state.in_class |= parts.in_class;
             state.type_params.extend(parts.type_params.iter().copied());
             let Kind::Array(seq) = &parts.params.kind else { return };
             func.params = l.params(&seq.items, parts.word);
-            let mut body = parts.rest;
-            if let [arrow, rest @ ..] = body
-                && arrow.is_symbol("->")
-            {
-                let Some((ty, after)) = rest.split_first() else {
-                    l.error(place_of(arrow), err::missing_result_type);
-                    return;
-                };
-                func.result = l.type_expr(ty);
-                body = after;
-            }
+            func.shown = func.params.iter().filter_map(|p| Some((p.name, p.var?))).collect();
             l.metadata(func, parts.props);
-            let named = parts.name.map_or("<unnamed>", |n| n.as_str());
-            if l.options.contracts {
-                func.pre = l.contracts(named, "precondition", property(parts.props, "pre"));
+            if !binds {
+                return l.function_rest(func, &parts);
             }
-            func.body = l.body(body);
-            let generator = matches!(parts.kind, FnKind::Generator | FnKind::AsyncGenerator);
-            if let Some(post) = property(parts.props, "post")
-                && l.options.contracts
-                && !generator
-            {
-                let result = l.new_var(Symbol::intern("result"));
-                l.vars.get_mut(result).direct = false;
-                l.bind(Symbol::intern("result"), result);
-                func.post = l.contracts(named, "postcondition", Some(post));
-                func.result_var = Some(result);
-            }
+            let shown = func.shown.clone();
+            let inner = l.build_function(parts.place, parts.name, parts.kind, |l, func| {
+                let contracts = ["pre", "post"].iter().any(|k| property(parts.props, k).is_some());
+                if contracts {
+                    for (_, var) in &shown {
+                        l.touch(*var);
+                    }
+                    func.shown = shown;
+                }
+                l.function_rest(func, &parts);
+            });
+            func.body = l.call_lambda(parts.place, inner);
         })
+    }
+
+    fn binding_needs_code(&self, params: &Node) -> bool {
+        let Kind::Array(seq) = &params.kind else { return false };
+        seq.items.iter().any(|n| match &n.kind {
+            Kind::Symbol(name) => {
+                let text = name.as_str();
+                text == "=" || (text.ends_with(':') && self.options.type_check)
+            }
+            Kind::Path(_) => true,
+            _ => false,
+        })
+    }
+
+    /// Result type, contracts and body.
+    fn function_rest(&mut self, func: &mut Func, parts: &Parts) {
+        let mut body = parts.rest;
+        if let [arrow, rest @ ..] = body
+            && arrow.is_symbol("->")
+        {
+            let Some((ty, after)) = rest.split_first() else {
+                self.error(place_of(arrow), err::missing_result_type);
+                return;
+            };
+            func.result = self.type_expr(ty);
+            body = after;
+        }
+        let named = parts.name.map_or("<unnamed>", |n| n.as_str());
+        if self.options.contracts {
+            func.pre = self.contracts(named, "precondition", property(parts.props, "pre"));
+        }
+        func.body = self.body(body);
+        let generator = matches!(parts.kind, FnKind::Generator | FnKind::AsyncGenerator);
+        if let Some(post) = property(parts.props, "post")
+            && self.options.contracts
+            && !generator
+        {
+            let result = self.new_var(Symbol::intern("result"));
+            self.vars.get_mut(result).direct = false;
+            self.bind(Symbol::intern("result"), result);
+            func.post = self.contracts(named, "postcondition", Some(post));
+            func.result_var = Some(result);
+        }
     }
 
     fn metadata(&mut self, func: &mut Func, props: &[Prop]) {

@@ -1,6 +1,6 @@
 //! Code for calls, evaluation of data, coroutines.
 
-use gene_isa::{CallDesc, CallKind, FnKind, Insn, Intrinsic, Op, Special, Symbol};
+use gene_isa::{CallDesc, CallKind, FnKind, Insn, Intrinsic, Op, Symbol};
 
 use super::emit::{Dst, Reg};
 use super::generate::Gen;

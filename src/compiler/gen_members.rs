@@ -194,10 +194,10 @@ impl Gen<'_> {
     /// Assigns a member; the register of the value.
     pub(super) fn set_member(&mut self, place: Place, set: &SetMember) -> Reg {
         let later = set.value.assigns
-            || matches!(&set.segment, Segment::Value(e) | Segment::Last(_, e) if e.assigns);
+            || matches!(&set.segment, Segment::Value(e) if e.assigns);
         let object = self.operand(&set.object, later);
         let index = match &set.segment {
-            Segment::Value(e) | Segment::Last(_, e) => self.operand(e, set.value.assigns),
+            Segment::Value(e) => self.operand(e, set.value.assigns),
             _ => 0,
         };
         let value = match set.op {
@@ -219,7 +219,7 @@ impl Gen<'_> {
                 self.e.abc(Op::SetProp, object, value, cache);
             }
             Segment::Int(int) => drop(self.e.abc(Op::SetIndexI, object, value, *int as u16)),
-            Segment::Value(_) | Segment::Last(..) => {
+            Segment::Value(_) => {
                 self.e.abc(Op::SetIndex, object, index, value);
             }
         }
@@ -237,7 +237,7 @@ impl Gen<'_> {
                 self.e.abc(Op::GetIndexI, out, object, *int as u16);
                 int.to_string()
             }
-            Segment::Value(_) | Segment::Last(..) => {
+            Segment::Value(_) => {
                 self.e.abc(Op::GetIndex, out, object, index);
                 let mark = self.e.mark();
                 let copy = self.e.alloc();

@@ -30,10 +30,9 @@ pub(super) enum Loc {
 /// Generates the code of one compilation.
 pub(super) struct Gen<'a> {
     pub vars: &'a mut Vars,
-    /// Whether each scope exists at run time, and how many such scopes of its
-    /// function enclose it, itself included.
+    /// Whether each scope exists at run time.
     real: Vec<bool>,
-    depth: Vec<u16>,
+    /// How deep such scopes are nested within each function.
     most_scopes: FxHashMap<FuncId, u16>,
     file: FileId,
     type_check: bool,
@@ -46,7 +45,6 @@ pub(super) struct Gen<'a> {
 #[derive(Clone)]
 pub(super) struct FuncInfo {
     pub kind: FnKind,
-    id: FuncId,
     /// Scope around the function.
     outside: Option<ScopeId>,
     /// First register for scopes.
@@ -95,14 +93,12 @@ impl<'a> Gen<'a> {
         Gen {
             vars,
             real,
-            depth,
             most_scopes,
             file: lower.file,
             type_check: lower.options.type_check,
             e: Emit::default(),
             f: FuncInfo {
                 kind: FnKind::Module,
-                id: FuncId(0),
                 outside: None,
                 scope_base: 0,
                 tries: 0,
@@ -128,7 +124,6 @@ impl<'a> Gen<'a> {
         let outside = self.vars.scope(func.scope).parent;
         let info = FuncInfo {
             kind: func.kind,
-            id: func.id,
             outside,
             scope_base: 0,
             tries: 0,
@@ -250,16 +245,15 @@ impl<'a> Gen<'a> {
             self.e.at((0, 0));
             let win = self.e.alloc();
             self.e.load_const(win, Datum::Str(contract.text.as_str().into()));
-            let named = || func.params.iter().filter_map(|p| Some((p.name, p.var?)));
-            let names = named().map(|(name, _)| name).collect::<Vec<_>>();
+            let names = func.shown.iter().map(|(name, _)| *name).collect::<Vec<_>>();
             let reg = self.e.alloc();
             self.e.load_const(reg, super::forms::symbols(&names));
             let values = self.e.alloc();
             let inner = self.e.mark();
             let first = self.e.next as Reg;
-            for (_, var) in named() {
+            for (_, var) in &func.shown {
                 let reg = self.e.alloc();
-                self.read_var(var, Some(reg));
+                self.read_var(*var, Some(reg));
             }
             self.e.release(inner);
             let count = self.e.count(names.len());
@@ -520,7 +514,7 @@ impl<'a> Gen<'a> {
     /// Whether nothing remains to be done here after a call in tail position.
     pub fn can_tail_call(&self) -> bool {
         let plain = matches!(self.f.kind, FnKind::Function | FnKind::Block | FnKind::Macro);
-        let pending = self.e.ctl.iter().any(|c| !matches!(c, Ctl::Loop { .. } | Ctl::SelfIs));
+        let pending = self.e.ctl.iter().any(|c| !matches!(c, Ctl::Loop { .. }));
         plain
             && !pending
             && self.f.tries == 0
@@ -582,7 +576,6 @@ impl<'a> Gen<'a> {
                         return self.e.jump(end);
                     }
                 }
-                Ctl::SelfIs => {}
             }
         }
         let reg = value.unwrap_or(0);

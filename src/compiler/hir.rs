@@ -301,8 +301,6 @@ pub enum Segment {
     Int(i16),
     /// The value of an expression.
     Value(Expr),
-    /// 7.3, rule 2: the name, and the variable that stands for it.
-    Last(Symbol, Expr),
 }
 
 /// Assignment to a member.
@@ -474,6 +472,8 @@ pub struct Func {
     pub params: Vec<ParamDef>,
     /// In macros: the environment value of the caller.
     pub caller: Option<VarId>,
+    /// Names and variables that messages of contracts show.
+    pub shown: Vec<(Symbol, VarId)>,
     /// Preconditions.
     pub pre: Vec<Contract>,
     /// Postconditions with the variable `result`.

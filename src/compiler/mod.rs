@@ -202,6 +202,7 @@ fn generate(
         scope,
         params: Vec::new(),
         caller: None,
+        shown: Vec::new(),
         pre: Vec::new(),
         post: Vec::new(),
         result_var: None,

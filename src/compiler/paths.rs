@@ -136,7 +136,7 @@ impl Lower<'_> {
             && !literal
             && let Some(var) = self.plain_variable(*last)
         {
-            Segment::Last(*last, self.read(place, var))
+            Segment::Value(self.read(place, var))
         } else {
             Segment::Name(*last)
         };

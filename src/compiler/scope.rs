@@ -210,11 +210,6 @@ impl Vars {
         inner == outer
     }
 
-    /// Whether `scope` exists at run time: it has captured variables.
-    pub fn is_real(&self, scope: ScopeId) -> bool {
-        self.scope(scope).vars.iter().any(|&v| self.lives_in_scope(v))
-    }
-
     /// Whether the variable is a slot of its scope.
     pub fn lives_in_scope(&self, id: VarId) -> bool {
         let var = self.get(id);

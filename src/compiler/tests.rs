@@ -183,6 +183,22 @@ fn long_chains_and_deep_nesting_are_no_trouble() {
 }
 
 #[test]
+fn nesting_that_the_reader_allows_fits_a_large_stack() {
+    let deep = |open: &str, close: &str| format!("{}1{}", open.repeat(990), close.repeat(990));
+    let texts = [deep("(f ", ")"), deep("(1 + ", ")"), deep("(if true ", ")"), deep("(fn [] ", ")")];
+    let work = move || {
+        for text in &texts {
+            let module = compile(text).expect("a module");
+            verify_module(&module).expect("valid code");
+            drop(compile(&text.replace("(f ", "(try (class A (method m [] ")));
+        }
+    };
+    let thread = std::thread::Builder::new().stack_size(64 << 20).spawn(work).expect("a thread");
+    thread.join().expect("no panic");
+}
+
+/// Prints the code of the file that the environment variable `DUMP` names.
+#[test]
 fn dump() {
     let Ok(path) = std::env::var("DUMP") else { return };
     let text = fs::read_to_string(path).expect("text");
