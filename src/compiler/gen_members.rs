@@ -193,8 +193,7 @@ impl Gen<'_> {
 
     /// Assigns a member; the register of the value.
     pub(super) fn set_member(&mut self, place: Place, set: &SetMember) -> Reg {
-        let later = set.value.assigns
-            || matches!(&set.segment, Segment::Value(e) if e.assigns);
+        let later = set.value.assigns || matches!(&set.segment, Segment::Value(e) if e.assigns);
         let object = self.operand(&set.object, later);
         let index = match &set.segment {
             Segment::Value(e) => self.operand(e, set.value.assigns),

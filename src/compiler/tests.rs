@@ -185,7 +185,8 @@ fn long_chains_and_deep_nesting_are_no_trouble() {
 #[test]
 fn nesting_that_the_reader_allows_fits_a_large_stack() {
     let deep = |open: &str, close: &str| format!("{}1{}", open.repeat(990), close.repeat(990));
-    let texts = [deep("(f ", ")"), deep("(1 + ", ")"), deep("(if true ", ")"), deep("(fn [] ", ")")];
+    let texts =
+        [deep("(f ", ")"), deep("(1 + ", ")"), deep("(if true ", ")"), deep("(fn [] ", ")")];
     let work = move || {
         for text in &texts {
             let module = compile(text).expect("a module");
