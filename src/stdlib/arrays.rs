@@ -103,20 +103,20 @@ fn push(vm: &mut Vm, args: Args) -> Outcome {
 #[inline]
 fn push_to(vm: &mut Vm, args: Args) -> Result<usize, Throw> {
     let array = this::<Array>(vm, args)?;
-    vm.check_mutable(args.this(), "append to")?;
+    check_mutable(vm, args.this(), "append to")?;
     array.push(&mut vm.heap, args.get(0));
     Ok(array.len())
 }
 
 fn pop(vm: &mut Vm, args: Args) -> Outcome {
     let array = this::<Array>(vm, args)?;
-    vm.check_mutable(args.this(), "pop from")?;
+    check_mutable(vm, args.this(), "pop from")?;
     Ok(array.pop().unwrap_or(Value::NIL))
 }
 
 fn set(vm: &mut Vm, args: Args) -> Outcome {
     let array = this::<Array>(vm, args)?;
-    vm.check_mutable(args.this(), "set item on")?;
+    check_mutable(vm, args.this(), "set item on")?;
     let index = vm.int_arg(args, 0)?;
     match position(index, array.len()) {
         Some(index) => array.set(&mut vm.heap, index, args.get(1)),
@@ -127,7 +127,7 @@ fn set(vm: &mut Vm, args: Args) -> Outcome {
 
 fn del(vm: &mut Vm, args: Args) -> Outcome {
     let array = this::<Array>(vm, args)?;
-    vm.check_mutable(args.this(), "delete from")?;
+    check_mutable(vm, args.this(), "delete from")?;
     let index = vm.int_arg(args, 0)?;
     match position(index, array.len()).and_then(|i| array.remove(i)) {
         Some(value) => Ok(value),
@@ -137,7 +137,7 @@ fn del(vm: &mut Vm, args: Args) -> Outcome {
 
 fn clear(vm: &mut Vm, args: Args) -> Outcome {
     let array = this::<Array>(vm, args)?;
-    vm.check_mutable(args.this(), "clear")?;
+    check_mutable(vm, args.this(), "clear")?;
     array.clear();
     Ok(args.this())
 }

@@ -29,7 +29,7 @@ const METHODS: &Natives = &[
 /// The receiver, which is about to be changed.
 fn mutable(vm: &mut Vm, args: Args, action: &str) -> Result<Gc<Gene>, Throw> {
     let gene = this::<Gene>(vm, args)?;
-    vm.check_mutable(args.this(), action)?;
+    check_mutable(vm, args.this(), action)?;
     Ok(gene)
 }
 

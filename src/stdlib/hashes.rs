@@ -98,7 +98,7 @@ fn get(vm: &mut Vm, args: Args) -> Outcome {
 
 fn set(vm: &mut Vm, args: Args) -> Outcome {
     let table = this::<HashObject>(vm, args)?;
-    vm.check_mutable(args.this(), "set item on")?;
+    check_mutable(vm, args.this(), "set item on")?;
     vm.table_set(table, args.get(0), args.get(1))?;
     Ok(args.this())
 }
@@ -115,7 +115,7 @@ fn size(vm: &mut Vm, args: Args) -> Outcome {
 
 fn clear(vm: &mut Vm, args: Args) -> Outcome {
     let table = this::<HashObject>(vm, args)?;
-    vm.check_mutable(args.this(), "clear")?;
+    check_mutable(vm, args.this(), "clear")?;
     table.table.borrow_mut().clear();
     Ok(args.this())
 }
@@ -124,7 +124,7 @@ fn clear(vm: &mut Vm, args: Args) -> Outcome {
 /// the last one found, of a set that member.
 fn delete(vm: &mut Vm, args: Args) -> Outcome {
     let table = this::<HashObject>(vm, args)?;
-    vm.check_mutable(args.this(), "delete from")?;
+    check_mutable(vm, args.this(), "delete from")?;
     let mark = vm.root_mark();
     let mut last = Value::NIL;
     for key in args.iter() {
@@ -149,7 +149,7 @@ fn entries(vm: &mut Vm, args: Args, part: fn(&mut Vm, Value, Value) -> Value) ->
 
 fn add(vm: &mut Vm, args: Args) -> Outcome {
     let set = this::<HashObject>(vm, args)?;
-    vm.check_mutable(args.this(), "append to")?;
+    check_mutable(vm, args.this(), "append to")?;
     insert(vm, set, args)?;
     Ok(args.this())
 }

@@ -47,7 +47,7 @@ fn get(vm: &mut Vm, args: Args) -> Outcome {
 
 fn set(vm: &mut Vm, args: Args) -> Outcome {
     let map = this::<Map>(vm, args)?;
-    vm.check_mutable(args.this(), "set item on")?;
+    check_mutable(vm, args.this(), "set item on")?;
     let key = key_arg(vm, args, 0)?;
     map.set(&mut vm.heap, key, args.get(1));
     Ok(args.this())
@@ -61,7 +61,7 @@ fn has(vm: &mut Vm, args: Args) -> Outcome {
 
 fn del(vm: &mut Vm, args: Args) -> Outcome {
     let map = this::<Map>(vm, args)?;
-    vm.check_mutable(args.this(), "delete from")?;
+    check_mutable(vm, args.this(), "delete from")?;
     delete(vm, args, &map)
 }
 
@@ -77,7 +77,7 @@ pub(super) fn delete(vm: &mut Vm, args: Args, map: &Map) -> Outcome {
 
 fn merge(vm: &mut Vm, args: Args) -> Outcome {
     let map = this::<Map>(vm, args)?;
-    vm.check_mutable(args.this(), "merge into")?;
+    check_mutable(vm, args.this(), "merge into")?;
     let Some(other) = Gc::<Map>::from_value(args.get(0)) else {
         return Err(vm.arg_error("Map.merge argument must be a map"));
     };
@@ -89,7 +89,7 @@ fn merge(vm: &mut Vm, args: Args) -> Outcome {
 
 fn clear(vm: &mut Vm, args: Args) -> Outcome {
     let map = this::<Map>(vm, args)?;
-    vm.check_mutable(args.this(), "clear")?;
+    check_mutable(vm, args.this(), "clear")?;
     map.clear(&mut vm.heap);
     Ok(args.this())
 }

@@ -17,6 +17,7 @@ mod output;
 mod system;
 mod vm_stats;
 
+use freeze::check_mutable;
 pub use freeze::freeze;
 
 use crate::heap::{Gc, Object};

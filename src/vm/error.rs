@@ -5,9 +5,8 @@ use gene_isa::Symbol;
 use super::Vm;
 use super::classes::ClassName;
 use crate::heap::Gc;
-use crate::heap::header::{SEALED, header_of};
 use crate::object::record::{Record, as_record};
-use crate::object::{Array, Class, Code, HashObject, Instance, Kind, Str, kind_of, string};
+use crate::object::{Array, Class, Code, Instance, Str, string};
 use crate::source::{FileId, Span};
 use crate::value::Value;
 
@@ -204,37 +203,4 @@ impl Vm {
 /// Whether a field is one of ours that programs must not see.
 pub fn is_hidden(name: Symbol) -> bool {
     name.as_str().starts_with('\u{0}')
-}
-
-impl Vm {
-    /// Raises if a collection, Gene value or other container may not be
-    /// changed; `action` completes `Cannot ... sealed array`.
-    ///
-    /// # Errors
-    ///
-    /// `TypeException` if the value is sealed or frozen.
-    #[inline]
-    pub fn check_mutable(&mut self, value: Value, action: &str) -> Result<(), Throw> {
-        match header_of(value) {
-            Some(header) if header.is_immutable() => Err(self.immutable(value, action)),
-            _ => Ok(()),
-        }
-    }
-
-    #[cold]
-    fn immutable(&mut self, value: Value, action: &str) -> Throw {
-        let sealed = header_of(value).is_some_and(|h| h.has(SEALED));
-        let state = if sealed { "sealed" } else { "frozen" };
-        let kind = match kind_of(value) {
-            Some(Kind::Array) => "array",
-            Some(Kind::Map) => "map",
-            Some(Kind::Gene) => "gene",
-            Some(Kind::HashObject) => match Gc::<HashObject>::from_value(value) {
-                Some(table) if table.is_set() => "hash set",
-                _ => "hash map",
-            },
-            _ => "value",
-        };
-        self.immutable_error(format!("Cannot {action} {state} {kind}"))
-    }
 }
