@@ -124,6 +124,13 @@ impl Bytes {
     }
 }
 
+/// The bytes of a bytes value, valid until the next safepoint.
+pub fn bytes_of<'a>(value: Value) -> Option<&'a [u8]> {
+    let bytes = Gc::<Bytes>::from_value(value)?;
+    // SAFETY: the object is alive until the next safepoint, see `Gc`.
+    Some(unsafe { &*(bytes.as_slice() as *const [u8]) })
+}
+
 /// A quotation or hole inside data.
 #[repr(C)]
 pub struct Quoted {

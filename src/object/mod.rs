@@ -2,7 +2,7 @@
 //!
 //! Reading order: [`string`], [`array`], [`record`] (maps and instances),
 //! [`table`] (hash maps and sets, dictionaries), [`gene`], [`function`],
-//! [`class`], [`enums`], [`misc`], [`foreign`], [`iterator`]. This file has the table of
+//! [`class`], [`enums`], [`misc`], [`foreign`], [`iterator`], [`regex`], [`time`]. This file has the table of
 //! kinds; every object begins with a header whose `kind` is an index into it.
 
 pub mod array;
@@ -15,8 +15,10 @@ pub mod gene;
 pub mod iterator;
 pub mod misc;
 pub mod record;
+pub mod regex;
 pub mod string;
 pub mod table;
+pub mod time;
 
 use std::ptr::NonNull;
 

@@ -92,6 +92,23 @@ impl NativePtr {
     }
 }
 
+#[cfg(test)]
+impl Vm {
+    /// Calls a native method; the arguments are no roots, so it must not call
+    /// back into Gene.
+    pub(crate) fn call_native(
+        &mut self,
+        method: Gc<Native>,
+        this: Value,
+        args: &[Value],
+    ) -> Result<Value, Throw> {
+        let window: Vec<Value> = [method.value(), this].into_iter().chain(args.to_vec()).collect();
+        // SAFETY: the window has a callee, a receiver and the arguments.
+        let args = unsafe { Args::new(window.as_ptr(), args.len() as u32) };
+        (method.function.to_fn())(self, args)
+    }
+}
+
 impl Vm {
     /// A value for a native function that takes `min` to `max` arguments.
     pub fn native(&mut self, name: &str, min: u16, max: u16, function: NativeFn) -> Value {
