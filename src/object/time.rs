@@ -80,22 +80,12 @@ macro_rules! constant_data {
     };
 }
 
-constant_data!(
-    DateData,
-    "Date",
-    "VkDate",
-    |d| d.0,
-    format_date(d.0).to_string(),
-    |a, b| Some(a.0.cmp(&b.0))
-);
-constant_data!(
-    TimeData,
-    "Time",
-    "VkTime",
-    |t| t.0,
-    format_time(&t.0).to_string(),
-    |a, b| comparable(&a.0, &b.0).then(|| time_us(&a.0).cmp(&time_us(&b.0)))
-);
+constant_data!(DateData, "Date", "VkDate", |d| d.0, format_date(d.0).to_string(), |a, b| Some(
+    a.0.cmp(&b.0)
+));
+constant_data!(TimeData, "Time", "VkTime", |t| t.0, format_time(&t.0).to_string(), |a, b| {
+    comparable(&a.0, &b.0).then(|| time_us(&a.0).cmp(&time_us(&b.0)))
+});
 constant_data!(
     DateTimeData,
     "DateTime",
@@ -135,7 +125,9 @@ pub fn compare(a: Value, b: Value) -> Option<Result<Ordering, &'static str>> {
     let (a, b) = (Gc::<Foreign>::from_value(a)?, Gc::<Foreign>::from_value(b)?);
     match a.data.compare(&*b.data) {
         Some(order) => Some(Ok(order)),
-        None if a.data.get::<DateTimeData>().is_some() && b.data.get::<DateTimeData>().is_some() => {
+        None if a.data.get::<DateTimeData>().is_some()
+            && b.data.get::<DateTimeData>().is_some() =>
+        {
             Some(Err("Cannot compare naive and offset-aware datetimes"))
         }
         None if a.data.get::<TimeData>().is_some() && b.data.get::<TimeData>().is_some() => {

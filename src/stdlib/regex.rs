@@ -184,7 +184,8 @@ impl<'a> Piece<'a> {
         if first.is_ascii_digit() {
             // As many digits as make the number of a group, at least one.
             let digits = rest.bytes().take_while(u8::is_ascii_digit).count().min(3);
-            let number = |len: usize| rest[..len].parse().ok().filter(|n| *n < regex.captures_len());
+            let number =
+                |len: usize| rest[..len].parse().ok().filter(|n| *n < regex.captures_len());
             let len = (1..=digits).rev().find(|len| number(*len).is_some()).unwrap_or(1);
             return Some((Piece::Group(number(len)), len));
         }
