@@ -93,6 +93,8 @@ ScopeEnter("timeout") "task scope handle for `gene/scope`"
 ScopeExit("scope", "kind") "future that settles when the children have ended"
 Defer("function", "duration") "`gene/defer`: future"
 WaitUntil("function", "timeout", "interval") "`gene/wait_until`: future"
+TopLevelTurn() "after a form of the top level: runs the ready queue (8.7) if the module is the main program; nil"
+LoopTurn() "after each 100 iterations of a loop of the top level: one turn without sleeping (8.7) if the module is the main program; nil"
 // ---- modules -----------------------------------------------------------
 Import("descriptor") "runs the module that the descriptor (a map datum) names if needed; its namespace"
 ImportName("namespace", "path") "the export with that path (array of symbols)"

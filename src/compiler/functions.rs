@@ -191,8 +191,9 @@ impl Lower<'_> {
         self.next_func += 1;
         let outer_func = self.funcs.last();
         let in_class = outer_func.is_some_and(|f| f.in_class);
+        let other_self = outer_func.is_some_and(|f| f.other_self);
         let type_params = outer_func.map(|f| f.type_params.clone()).unwrap_or_default();
-        self.funcs.push(FuncState { in_class, type_params, ..FuncState::new(id, kind) });
+        self.funcs.push(FuncState { in_class, other_self, type_params, ..FuncState::new(id, kind) });
         // What a function does when it is called is no part of the definition
         // that contains it, and its assignments are not those of the frame.
         let definition = std::mem::replace(&mut self.in_definition, false);
@@ -242,6 +243,7 @@ impl Lower<'_> {
         self.build_function(parts.place, parts.name, outer, |l, func| {
             let state = l.func();
             state.in_class |= parts.in_class;
+            state.other_self &= !parts.in_class;
             state.type_params.extend(parts.type_params.iter().copied());
             let Kind::Array(seq) = &parts.params.kind else { return };
             func.params = l.params(&seq.items, parts.word);

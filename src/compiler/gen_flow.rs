@@ -17,12 +17,14 @@ impl Gen<'_> {
             _ => None,
         };
         self.e.at(place);
+        let counter = self.turn_counter();
         match &l.kind {
             LoopKind::Forever => {
                 let (head, next) = (self.e.label_here(), self.e.label());
                 self.loop_body(l, exit, next, value, |g| g.effect(&l.body));
                 self.e.place_label(next);
                 self.e.at(place);
+                self.count_turn(counter);
                 self.e.jump_insn(Insn::a_bc(Op::Loop, 0, 0), head);
             }
             LoopKind::While(condition) => {
@@ -33,17 +35,18 @@ impl Gen<'_> {
                 self.loop_body(l, exit, next, None, |g| g.effect(&l.body));
                 self.e.place_label(next);
                 self.e.at(place);
+                self.count_turn(counter);
                 self.e.jump_insn(Insn::a_bc(Op::Loop, 0, 0), head);
             }
             LoopKind::Repeat(count) => {
                 let one = Expr { kind: Ek::Int(1), place, assigns: false };
-                self.range_loop(place, l, (&one, count, None), None, exit, 1);
+                self.range_loop(l, (&one, count, None), None, (exit, counter), 1);
             }
             LoopKind::Range(start, end, step, item) => {
-                self.range_loop(place, l, (start, end, Some(step)), *item, exit, 0);
+                self.range_loop(l, (start, end, Some(step)), *item, (exit, counter), 0);
             }
-            LoopKind::Each(each) => self.each(place, l, each, exit),
-            LoopKind::Await(source, item) => self.await_loop(place, l, source, *item, exit),
+            LoopKind::Each(each) => self.each(l, each, exit, counter),
+            LoopKind::Await(source, item) => self.await_loop(l, source, *item, (exit, counter)),
         }
         if let (Some(dst), None) = (dst, value) {
             // `break` arrives here as well.
@@ -98,13 +101,13 @@ impl Gen<'_> {
 
     fn range_loop(
         &mut self,
-        place: Place,
         l: &Loop,
         (start, end, step): (&Expr, &Expr, Option<&Expr>),
         item: Option<VarId>,
-        exit: Label,
+        (exit, counter): (Label, Option<Reg>),
         flag: u8,
     ) {
+        let place = l.place;
         let (mark, locals) = (self.e.mark(), self.e.locals);
         let (state, _) = self.run([start, end]);
         let third = self.e.alloc();
@@ -121,12 +124,14 @@ impl Gen<'_> {
         self.loop_body(l, exit, next, None, |g| g.iteration(l, &[(item, value)]));
         self.e.place_label(next);
         self.e.at(place);
+        self.count_turn(counter);
         self.e.jump_insn(Insn::a_bc(Op::RangeLoop, state, 0), head);
         self.e.locals = locals;
         self.e.release(mark);
     }
 
-    fn each(&mut self, place: Place, l: &Loop, each: &Each, exit: Label) {
+    fn each(&mut self, l: &Loop, each: &Each, exit: Label, counter: Option<Reg>) {
+        let place = l.place;
         let (mark, locals) = (self.e.mark(), self.e.locals);
         let state = self.e.alloc();
         for _ in 0..5 {
@@ -161,6 +166,7 @@ impl Gen<'_> {
         let end = self.e.here();
         self.e.place_label(next);
         self.e.at(place);
+        self.count_turn(counter);
         self.e.jump_insn(Insn::a_bc(Op::Loop, 0, 0), head);
         if each.closes {
             self.e.ctl.pop();
@@ -186,7 +192,14 @@ impl Gen<'_> {
         self.e.place_label(done);
     }
 
-    fn await_loop(&mut self, place: Place, l: &Loop, source: &Expr, item: VarId, exit: Label) {
+    fn await_loop(
+        &mut self,
+        l: &Loop,
+        source: &Expr,
+        item: VarId,
+        (exit, counter): (Label, Option<Reg>),
+    ) {
+        let place = l.place;
         let (mark, locals) = (self.e.mark(), self.e.locals);
         let iterator = self.e.alloc();
         let value = self.e.alloc();
@@ -212,6 +225,7 @@ impl Gen<'_> {
         let end = self.e.here();
         self.e.place_label(next);
         self.e.at(place);
+        self.count_turn(counter);
         self.e.jump_insn(Insn::a_bc(Op::Loop, 0, 0), head);
         let target = self.e.label();
         let scopes = self.e.live.len() as u16;

@@ -36,6 +36,7 @@ pub(super) struct Gen<'a> {
     most_scopes: FxHashMap<FuncId, u16>,
     file: FileId,
     type_check: bool,
+    turns: bool,
     pub e: Emit,
     pub f: FuncInfo,
     pub errors: Vec<Diagnostic>,
@@ -96,6 +97,7 @@ impl<'a> Gen<'a> {
             most_scopes,
             file: lower.file,
             type_check: lower.options.type_check,
+            turns: lower.turns,
             e: Emit::default(),
             f: FuncInfo {
                 kind: FnKind::Module,
@@ -882,6 +884,32 @@ impl<'a> Gen<'a> {
         if own != 1 {
             self.e.abc(Op::SetClosureSelf, reg, own, 0);
         }
+    }
+
+    /// A register that counts the iterations of a loop of the top level, after
+    /// which the event loop runs.
+    pub fn turn_counter(&mut self) -> Option<Reg> {
+        if !self.turns || self.f.kind != FnKind::Module {
+            return None;
+        }
+        let counter = self.e.alloc();
+        self.e.keep();
+        self.e.load_int(counter, 100);
+        Some(counter)
+    }
+
+    /// At the end of an iteration: lets the event loop run when it is due.
+    pub fn count_turn(&mut self, counter: Option<Reg>) {
+        let Some(counter) = counter else { return };
+        let go_on = self.e.label();
+        self.e.abc(Op::SubI, counter, counter, 1);
+        self.e.jump_insn(Insn::abc(Op::JumpGtI, counter, 0, 0), go_on);
+        let mark = self.e.mark();
+        let win = self.e.alloc();
+        self.e.intrinsic(win, Intrinsic::LoopTurn, 0);
+        self.e.load_int(counter, 100);
+        self.e.release(mark);
+        self.e.place_label(go_on);
     }
 
     // ---- types and environments ----------------------------------------

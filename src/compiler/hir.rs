@@ -182,6 +182,8 @@ pub enum LogicOp {
 pub struct Loop {
     /// Its number.
     pub id: LoopId,
+    /// Where it is written.
+    pub place: Place,
     /// What it runs over.
     pub kind: LoopKind,
     /// Scope of an iteration, if it has one.

@@ -37,13 +37,13 @@ impl Lower<'_> {
         }
         let (id, body) = self.in_loop(g, |l| l.body(rest));
         let kind = LoopKind::While(condition);
-        self.make(place, Ek::Loop(Box::new(Loop { id, kind, scope: None, body })))
+        self.make(place, Ek::Loop(Box::new(Loop { id, place, kind, scope: None, body })))
     }
 
     pub(super) fn loop_form(&mut self, place: Place, g: &Gene) -> Expr {
         let (id, body) = self.in_loop(g, |l| l.body(&g.children));
         let kind = LoopKind::Forever;
-        self.make(place, Ek::Loop(Box::new(Loop { id, kind, scope: None, body })))
+        self.make(place, Ek::Loop(Box::new(Loop { id, place, kind, scope: None, body })))
     }
 
     pub(super) fn repeat_form(&mut self, place: Place, g: &Gene) -> Expr {
@@ -58,7 +58,7 @@ impl Lower<'_> {
             (scope, body)
         });
         let kind = LoopKind::Repeat(count);
-        self.make(place, Ek::Loop(Box::new(Loop { id, kind, scope: Some(scope), body })))
+        self.make(place, Ek::Loop(Box::new(Loop { id, place, kind, scope: Some(scope), body })))
     }
 
     pub(super) fn for_form(&mut self, place: Place, g: &Gene) -> Expr {
@@ -117,7 +117,7 @@ impl Lower<'_> {
                 LoopKind::Each(Each { source, key, with_keys, item, closes })
             }
         };
-        self.make(place, Ek::Loop(Box::new(Loop { id, kind, scope: Some(scope), body })))
+        self.make(place, Ek::Loop(Box::new(Loop { id, place, kind, scope: Some(scope), body })))
     }
 
     /// The variable of a loop, and the form that takes it apart if a pattern

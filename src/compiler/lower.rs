@@ -34,6 +34,8 @@ pub(super) struct FuncState {
     pub async_body: bool,
     /// Inside a class or implementation: `super` and `Self` mean something.
     pub in_class: bool,
+    /// Inside the body of `$with` or `$tap`: `self` may be anything.
+    pub other_self: bool,
     /// Fields assigned so far.
     pub fields: FxHashSet<Symbol>,
     /// `$ex` of the catch bodies around, innermost last.
@@ -65,6 +67,8 @@ pub(super) struct Lower<'a> {
     pub next_loop: u32,
     pub file: FileId,
     pub module_scope: ScopeId,
+    /// Whether the top level lets the event loop run between its forms.
+    pub turns: bool,
     pub exports: Vec<Symbol>,
     /// Names that `export` forms list.
     pub export_list: Vec<Symbol>,
@@ -94,6 +98,7 @@ impl<'a> Lower<'a> {
             next_loop: 0,
             file,
             module_scope: scope,
+            turns: false,
             exports: Vec::new(),
             export_list: Vec::new(),
             explicit_exports: false,
@@ -513,6 +518,7 @@ impl FuncState {
             around: Vec::new(),
             async_body: false,
             in_class: false,
+            other_self: false,
             fields: FxHashSet::default(),
             exceptions: Vec::new(),
             type_params: Vec::new(),

@@ -54,7 +54,7 @@ mod tests;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use gene_isa::{CheckKind, Code, Env, FnKind, Module, Special, Symbol, TypeExpr};
+use gene_isa::{CheckKind, Code, Env, FnKind, Intrinsic, Module, Special, Symbol, TypeExpr};
 use rustc_hash::FxHashMap;
 
 use crate::diag::Diagnostic;
@@ -229,6 +229,7 @@ impl Lower<'_> {
         let (mut first, mut then) = (Vec::new(), Vec::new());
         let expanded = self.expand_comptime(nodes);
         let nodes = expanded.as_deref().unwrap_or(nodes);
+        self.turns = nodes.iter().any(may_make_jobs);
         let last_is_definition = nodes.last().is_some_and(is_definition);
         for node in nodes {
             match is_definition(node) {
@@ -239,6 +240,10 @@ impl Lower<'_> {
                     first.push(expr);
                 }
                 false => {
+                    if self.turns && !then.is_empty() {
+                        let turn = Ek::Intrinsic(Intrinsic::TopLevelTurn, Vec::new());
+                        then.push(self.make(lower::place_of(node), turn));
+                    }
                     let expr = self.stmt(node);
                     then.push(expr);
                 }
@@ -324,6 +329,31 @@ fn from_isa(ty: &TypeExpr) -> Ty {
             Ty::Applied(Box::new(from_isa(outer)), args.iter().map(from_isa).collect())
         }
         TypeExpr::Fn { .. } => Ty::Name(Symbol::intern("Function")),
+    }
+}
+
+/// Whether a form may lead to jobs for the event loop: it names something
+/// asynchronous, a built-in namespace, or code from elsewhere. A module
+/// without any need not look at the loop between its forms.
+fn may_make_jobs(node: &Node) -> bool {
+    let word = |name: Symbol| {
+        let name = name.as_str();
+        let base = name.split_once(':').map_or(name, |(base, _)| base);
+        ["async", "await", "gene", "genex", "import", "eval", "$caller_eval", "on_signal"].contains(&base)
+    };
+    let props = |props: &[crate::syntax::Prop]| {
+        props.iter().any(|p| word(p.key) || may_make_jobs(&p.value))
+    };
+    match &node.kind {
+        Kind::Symbol(name) => word(*name),
+        Kind::Path(segments) | Kind::Selector(segments) => segments.iter().any(|s| word(*s)),
+        Kind::Array(seq) | Kind::HashMap(seq) => seq.items.iter().any(may_make_jobs),
+        Kind::Map(entries, _) => props(entries),
+        Kind::Gene(g) => {
+            may_make_jobs(&g.head) || props(&g.props) || g.children.iter().any(may_make_jobs)
+        }
+        Kind::Quote(inner) | Kind::Unquote { form: inner, .. } => may_make_jobs(inner),
+        _ => false,
     }
 }
 

@@ -80,6 +80,10 @@ impl Lower<'_> {
             };
             return self.make(place, Ek::Call(Box::new(Call { target, args })));
         }
+        // The `self` of a method is an instance, for which only rule 2 counts.
+        let state = self.func();
+        let instance = state.in_class && !state.other_self && matches!(object.kind, Ek::SelfRef);
+        let literal = literal || (instance && !last);
         let variable = if literal { None } else { self.plain_variable(segment) };
         match variable {
             Some(var) if last => {

@@ -211,6 +211,7 @@ impl Lower<'_> {
             }
             _ => None,
         };
+        let other_self = std::mem::replace(&mut self.func().other_self, true);
         let body = match name {
             None => {
                 let direct = std::mem::replace(&mut self.direct, false);
@@ -226,6 +227,7 @@ impl Lower<'_> {
                 l.make(place, Ek::Do(vec![declared, body]))
             }),
         };
+        self.func().other_self = other_self;
         self.make(place, Ek::WithSelf(Box::new((value, body)), tap))
     }
 
