@@ -193,7 +193,12 @@ impl Lower<'_> {
         let in_class = outer_func.is_some_and(|f| f.in_class);
         let other_self = outer_func.is_some_and(|f| f.other_self);
         let type_params = outer_func.map(|f| f.type_params.clone()).unwrap_or_default();
-        self.funcs.push(FuncState { in_class, other_self, type_params, ..FuncState::new(id, kind) });
+        self.funcs.push(FuncState {
+            in_class,
+            other_self,
+            type_params,
+            ..FuncState::new(id, kind)
+        });
         // What a function does when it is called is no part of the definition
         // that contains it, and its assignments are not those of the frame.
         let definition = std::mem::replace(&mut self.in_definition, false);

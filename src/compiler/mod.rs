@@ -339,7 +339,8 @@ fn may_make_jobs(node: &Node) -> bool {
     let word = |name: Symbol| {
         let name = name.as_str();
         let base = name.split_once(':').map_or(name, |(base, _)| base);
-        ["async", "await", "gene", "genex", "import", "eval", "$caller_eval", "on_signal"].contains(&base)
+        ["async", "await", "gene", "genex", "import", "eval", "$caller_eval", "on_signal"]
+            .contains(&base)
     };
     let props = |props: &[crate::syntax::Prop]| {
         props.iter().any(|p| word(p.key) || may_make_jobs(&p.value))
