@@ -4,6 +4,8 @@ use std::any::Any;
 use std::cell::Cell;
 use std::cmp::Ordering;
 
+use gene_isa::Symbol;
+
 use super::{Kind, Trace};
 use crate::heap::{Gc, Header, Heap, Marker};
 use crate::value::Value;
@@ -35,6 +37,11 @@ pub trait ForeignData: Any {
 
     /// Order relative to other data of its kind; `None` if there is none.
     fn compare(&self, _other: &dyn ForeignData) -> Option<Ordering> {
+        None
+    }
+
+    /// A property that is found out when it is read.
+    fn member(&self, _heap: &mut Heap, _name: Symbol) -> Option<Value> {
         None
     }
 

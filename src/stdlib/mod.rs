@@ -18,6 +18,7 @@ mod numbers;
 mod objects;
 mod output;
 mod patterns;
+mod process;
 mod regex;
 mod strings;
 mod system;
@@ -51,6 +52,7 @@ pub fn install(vm: &mut Vm) {
     objects::install(vm);
     output::install(vm);
     patterns::install(vm);
+    process::install(vm);
     regex::install(vm);
     strings::install(vm);
     system::install(vm);
