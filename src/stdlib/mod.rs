@@ -13,6 +13,7 @@ mod freeze;
 mod genes;
 mod hashes;
 mod iterators;
+mod json;
 mod maps;
 mod numbers;
 mod objects;
@@ -22,6 +23,8 @@ mod process;
 mod regex;
 mod strings;
 mod system;
+#[cfg(test)]
+mod tests;
 mod time;
 mod vm_stats;
 
@@ -47,6 +50,7 @@ pub fn install(vm: &mut Vm) {
     genes::install(vm);
     hashes::install(vm);
     iterators::install(vm);
+    json::install(vm);
     maps::install(vm);
     numbers::install(vm);
     objects::install(vm);
@@ -145,76 +149,4 @@ fn position(index: i64, len: usize) -> Option<usize> {
 fn bound(index: i64, len: usize) -> usize {
     let index = if index < 0 { index.saturating_add(len as i64) } else { index };
     index.clamp(0, len as i64) as usize
-}
-
-#[cfg(test)]
-mod tests {
-    use super::install;
-    use crate::heap::Gc;
-    use crate::object::{Native, Str, regex};
-    use crate::value::Value;
-    use crate::vm::{Limits, Vm};
-    use gene_isa::{Symbol, datum};
-
-    /// Calls a built-in method; the display of its value, or of what it raised.
-    fn call(vm: &mut Vm, this: Value, name: &str, args: &[Value]) -> String {
-        let method = vm.class_of(this).find_method(Symbol::intern(name)).expect(name);
-        let native = Gc::<Native>::from_value(method).expect(name);
-        match vm.call_native(native, this, args) {
-            Ok(value) => vm.display_data(value),
-            Err(thrown) => format!("! {}", vm.exception_message(thrown.0)),
-        }
-    }
-
-    #[test]
-    fn methods_of_strings() {
-        let vm = &mut Vm::new(Limits::default());
-        install(vm);
-        let regex = |vm: &mut Vm, pattern: &str, replacement: Option<&str>| {
-            let source = datum::Regex {
-                pattern: pattern.into(),
-                ignore_case: false,
-                multiline: false,
-                replacement: replacement.map(Into::into),
-            };
-            regex::new(&mut vm.heap, &source)
-        };
-        let digits = regex(vm, r"\d+", None);
-        let wrapped = regex(vm, r"(\d)", Some(r"<\1>"));
-        let empty = regex(vm, "", None);
-        let broken = regex(vm, "(", None);
-        let int = Value::small_int;
-        let mut text = |text: &str| Str::new(&mut vm.heap, text).value();
-        let (a, x, e, comma) = (text("a"), text("X"), text("é"), text(","));
-        let cases: Vec<(Value, &str, Vec<Value>, &str)> = vec![
-            (text("héllo"), "length", vec![], "5"),
-            (text("öLAF"), "capitalize", vec![], "\"Ölaf\""),
-            (text("k水m"), "reverse", vec![], "\"m水k\""),
-            (text("k水m"), "substr", vec![int(1)], "\"水m\""),
-            (text("k水m"), "substr", vec![int(-2), int(-2)], "\"水\""),
-            (a, "append", vec![int(1), Value::NIL, Value::TRUE], "\"a1true\""),
-            (text("héé"), "index", vec![e], "1"),
-            (text("héé"), "rindex", vec![e], "2"),
-            (text("héé"), "rindex", vec![e, int(1)], "1"),
-            (text("x7y8"), "index", vec![digits, int(2)], "3"),
-            (text("x7y88"), "rindex", vec![digits], "4"),
-            (text("a,b,c"), "split", vec![comma, int(2)], "[\"a\" \"b,c\"]"),
-            (text(""), "split", vec![comma], "[\"\"]"),
-            (text("ab"), "split", vec![empty], "[\"a\" \"b\"]"),
-            (text("x7y88z"), "split", vec![digits], "[\"x\" \"y\" \"z\"]"),
-            (text("aXbXc"), "replace", vec![x, a], "\"aabXc\""),
-            (text("aXbXc"), "replace_all", vec![x, comma], "\"a,b,c\""),
-            (text("x7y8"), "replace_all", vec![wrapped], "\"x<7>y<8>\""),
-            (text("x7y8"), "replace", vec![digits], "! Replacement string is required"),
-            (text("x7"), "match", vec![broken], "! Invalid regex: unclosed group"),
-            (text("x7y88"), "scan", vec![digits], "[\"7\" \"88\"]"),
-            (text("ab"), "match", vec![a], "! match expects a regex as argument 1, got String"),
-            (text("4x"), "to_i", vec![], "! to_i requires a numeric string"),
-            (text(" -7 "), "to_i", vec![], "-7"),
-            (text("inf"), "to_f", vec![], "! to_f requires a numeric string"),
-        ];
-        for (this, name, args, expected) in cases {
-            assert_eq!(call(vm, this, name, &args), expected, "{name}");
-        }
-    }
 }

@@ -3,7 +3,7 @@
 use gene_isa::datum::{Date, Time};
 use jiff::{Timestamp, ToSpan, Zoned};
 
-use super::{Natives, Outcome, methods, text, wrong_receiver};
+use super::{Natives, Outcome, int, methods, text, wrong_receiver};
 use crate::object::foreign::foreign;
 use crate::object::time::{self, DateData, DateTimeData, TimeData, zone_name};
 use crate::value::Value;
@@ -17,9 +17,7 @@ pub(super) fn install(vm: &mut Vm) {
     vm.define_fn_in("time/now", 0, 0, |_, _| {
         Ok(Value::float(Timestamp::now().as_microsecond() as f64 / 1e6))
     });
-    vm.define_fn_in("time/now_us", 0, 0, |_, _| {
-        Ok(Value::small_int(Timestamp::now().as_microsecond()))
-    });
+    vm.define_fn_in("time/now_us", 0, 0, |vm, _| Ok(int(vm, Timestamp::now().as_microsecond())));
 
     for class in [ClassName::Date, ClassName::DateTime] {
         methods(vm, class, DATE);
