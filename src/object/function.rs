@@ -272,6 +272,21 @@ impl Trace for BoundMethod {
     }
 }
 
+/// The environment of a macro call: where its arguments came from.
+#[repr(C)]
+pub struct EnvObject {
+    /// Header.
+    pub header: Header,
+    /// The function that called.
+    pub function: Value,
+    /// Its innermost scope; one count.
+    pub scope: Option<NonNull<Scope>>,
+    /// Its self.
+    pub this: Value,
+    /// Index of the names in its code.
+    pub env: u16,
+}
+
 /// A module: its variables, and its namespace of exported members.
 #[repr(C)]
 pub struct Module {
