@@ -3,6 +3,7 @@
 pub mod cli;
 pub mod compiler;
 pub mod diag;
+pub mod engine;
 pub mod heap;
 pub mod object;
 pub mod reader;
@@ -11,3 +12,4 @@ pub mod stdlib;
 pub mod syntax;
 pub mod value;
 pub mod vm;
+pub use engine::{Engine, Failure, Options};

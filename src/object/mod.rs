@@ -27,7 +27,7 @@ pub use class::{Class, Namespace};
 pub use coroutine::Coroutine;
 pub use enums::{Enum, EnumValue, Variant};
 pub use foreign::{Foreign, ForeignData};
-pub use function::{BoundMethod, Cache, Code, Function, Module, Native, NativePtr};
+pub use function::{BoundMethod, Cache, Code, EnvObject, Function, Module, Native, NativePtr};
 pub use gene::Gene;
 pub use iterator::Iter;
 pub use misc::{BoxedInt, Bytes, PathSymbol, Quoted, Range};
@@ -131,6 +131,7 @@ kinds! {
     23 Module true
     24 Coroutine true
     25 Foreign true
+    26 EnvObject true
 }
 
 /// Kind of the object that `value` refers to.

@@ -13,7 +13,7 @@ use gene_isa::{Symbol, datum};
 fn call(vm: &mut Vm, this: Value, name: &str, args: &[Value]) -> String {
     let method = vm.class_of(this).find_method(Symbol::intern(name)).expect(name);
     let native = Gc::<Native>::from_value(method).expect(name);
-    match vm.call_native(native, this, args) {
+    match vm.call_native_test(native, this, args) {
         Ok(value) => vm.display_data(value),
         Err(thrown) => format!("! {}", vm.exception_message(thrown.0)),
     }
@@ -85,7 +85,7 @@ fn json_is_read_and_written() {
     let (parse, stringify) = (function(vm, "gene/json/parse"), function(vm, "gene/json/stringify"));
     let read = |vm: &mut Vm, json: &str| {
         let text = Str::new(&mut vm.heap, json).value();
-        vm.call_native(parse, Value::NIL, &[text])
+        vm.call_native_test(parse, Value::NIL, &[text])
     };
     for json in [
         r#"{"a":1,"b":[true,null,2.5,"x"],"c":{"d":1.0}}"#,
@@ -94,7 +94,7 @@ fn json_is_read_and_written() {
         "[[[]],[],{}]",
     ] {
         let value = read(vm, json).expect(json);
-        let back = vm.call_native(stringify, Value::NIL, &[value]).expect(json);
+        let back = vm.call_native_test(stringify, Value::NIL, &[value]).expect(json);
         assert_eq!(string::text_of(back), Some(json));
     }
     let cases = [
@@ -144,11 +144,11 @@ fn tagged_json_is_written() {
         (exact, "9007199254740991"),
     ];
     for (value, expected) in cases {
-        let json = vm.call_native(serialize, Value::NIL, &[value]).expect(expected);
+        let json = vm.call_native_test(serialize, Value::NIL, &[value]).expect(expected);
         assert_eq!(string::text_of(json), Some(expected));
     }
     for value in [reserved, ring.value(), Value::float(f64::NAN), Value::char('x'), Value::VOID] {
-        let thrown = vm.call_native(serialize, Value::NIL, &[value]).expect_err("an error");
+        let thrown = vm.call_native_test(serialize, Value::NIL, &[value]).expect_err("an error");
         assert!(vm.exception_message(thrown.0).ends_with("is not serializable to JSON"));
     }
 }

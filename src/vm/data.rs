@@ -47,7 +47,7 @@ impl Vm {
             Datum::Quote(form) => self.quoted(QuoteMark::Quote, form),
             Datum::Unquote(form, false) => self.quoted(QuoteMark::Unquote, form),
             Datum::Unquote(form, true) => self.quoted(QuoteMark::Discard, form),
-            Datum::Selector(segments) => self.selector_of(segments),
+            Datum::Selector(segments) => super::selector::constant(self, segments),
             Datum::Bytes(bytes) => Bytes::new(&mut self.heap, bytes).value(),
             Datum::Date(date) => self.date_value(*date),
             Datum::Time(time) => self.time_value(time),

@@ -260,7 +260,16 @@ impl Vm {
                     // ---- loads -------------------------------------------
                     Op::Move => r!(i.a) = r!(i.b),
                     Op::LoadInt => r!(i.a) = Value::small_int(i.sbc() as i64),
-                    Op::LoadConst => r!(i.a) = *code.consts.add(i.bc() as usize),
+                    Op::LoadConst => {
+                        let value = *code.consts.add(i.bc() as usize);
+                        r!(i.a) = match kind_of(value) {
+                            Some(Kind::Array | Kind::Map | Kind::Gene | Kind::HashObject) => {
+                                safepoint!();
+                                vm.copy_data(value)
+                            }
+                            _ => value,
+                        };
+                    }
                     Op::LoadSpecial => {
                         let special = Special::from_u16(i.b);
                         r!(i.a) = Value::special(special.unwrap_or(Special::Nil));

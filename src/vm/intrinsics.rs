@@ -70,7 +70,10 @@ impl Vm {
                 parts.and_then(|p| p.get(index)).unwrap_or(Value::UNSET)
             }
             // ---- namespaces ------------------------------------------------------
-            NewNamespace => Namespace::new(&mut self.heap, name(self, 0)).value(),
+            NewNamespace => {
+                let name = name(self, 0);
+                Namespace::new(&mut self.heap, name).value()
+            }
             DefineMember => {
                 self.set_member(a(0), name(self, 1), a(2))?;
                 a(2)
@@ -108,7 +111,10 @@ impl Vm {
             | ImplMethod | ImplCtor | RegisterImpl | NewInterceptor | AddAdvice => {
                 return interfaces::intrinsic(self, which, args);
             }
-            NewEnum => Enum::new(&mut self.heap, name(self, 0)).value(),
+            NewEnum => {
+                let name = name(self, 0);
+                Enum::new(&mut self.heap, name).value()
+            }
             AddVariant => {
                 self.add_variant(a(0), a(1), a(2), a(3));
                 Value::NIL
@@ -201,5 +207,22 @@ impl Vm {
             message.push_str(&format!(" | result={}", self.display_data(*result)));
         }
         self.error(ClassName::AssertionException, "GENE.RUNTIME.ERROR", &message)
+    }
+}
+
+impl Vm {
+    fn import_part(&mut self, which: Intrinsic, args: &[Value]) -> Result<Value, Throw> {
+        let _ = args;
+        Err(self.runtime_error(format!("{} is not built in", which.name())))
+    }
+
+    /// Dates and times by `compare`; `None` if the values are none.
+    pub(super) fn compare_times(
+        &mut self,
+        l: Value,
+        r: Value,
+    ) -> Option<Result<std::cmp::Ordering, Throw>> {
+        let result = crate::object::time::compare(l, r)?;
+        Some(result.map_err(|message| self.operand_error(message)))
     }
 }

@@ -8,13 +8,28 @@
 //! [`arith`], [`member`], [`iterate`], [`coroutine`]; [`native`] is what the standard library
 //! is written against.
 
+mod adapter;
+pub mod arith;
 pub mod call;
 pub mod classes;
+mod construct;
+pub mod coroutine;
+mod data;
+mod dispatch;
 pub mod display;
 pub mod equal;
 pub mod error;
+pub mod eval;
+mod interfaces;
+mod intrinsics;
+mod iterate;
+mod load;
+pub mod member;
 pub mod native;
+mod selector;
 pub mod stack;
+pub mod types;
+mod unwind;
 
 use std::io::Write;
 use std::sync::Arc;
@@ -24,7 +39,9 @@ use gene_isa::Symbol;
 use rustc_hash::FxHashMap;
 
 pub use classes::ClassName;
+pub use call::Request;
 pub use error::Throw;
+pub use eval::Host;
 pub use native::{ANY, Args, NativeFn};
 use stack::{Frame, Region};
 
@@ -123,6 +140,8 @@ pub struct Vm {
     fp: *mut Frame,
     /// One past the last frame that may be pushed.
     frame_limit: *mut Frame,
+    /// One past the last register that a window may use.
+    stack_limit: *mut Value,
     /// First register above those in use, while a native runs.
     top: *mut Value,
     /// Nested runs of the interpreter.
@@ -159,6 +178,31 @@ pub struct Vm {
     pub live_tasks: usize,
     /// Timers set.
     pub live_timers: usize,
+    /// `nil` passes only annotations that admit it.
+    pub strict_nil: bool,
+    /// Annotations are not checked.
+    pub no_type_check: bool,
+    /// The compiler and the module loader.
+    pub host: Option<std::rc::Rc<dyn Host>>,
+    /// Any code, for stub frames.
+    any_code: Option<Gc<Code>>,
+    /// What the native that just returned asks for.
+    pending: Option<Request>,
+    /// Frame of a method call that the slow path has begun.
+    odd_caller: *mut Frame,
+    /// `return` instructions by register, for tail calls that had to nest.
+    returns: FxHashMap<u16, Box<[gene_isa::Insn; 2]>>,
+    /// Identities of built-in classes by kind; see `class_id`.
+    kind_ids: [u32; 32],
+    float_id: u32,
+    /// Classes made by programs.
+    user_classes: Vec<Gc<Class>>,
+    /// How often all inline caches were invalidated.
+    pub cache_epoch: u32,
+    /// A native that does nothing.
+    do_nothing: Value,
+    /// Reused for building strings.
+    buffer: String,
 }
 
 impl Vm {
@@ -174,6 +218,7 @@ impl Vm {
             // SAFETY: the region has room for 64 frames more than the limit.
             frame_limit: unsafe { frame_stack.start().add(limits.depth) },
             top: registers.start(),
+            stack_limit: registers.end(),
             registers,
             frame_stack,
             nesting: 0,
@@ -194,8 +239,26 @@ impl Vm {
             verify_heap: false,
             live_tasks: 0,
             live_timers: 0,
+            strict_nil: false,
+            no_type_check: false,
+            host: None,
+            any_code: None,
+            pending: None,
+            odd_caller: std::ptr::null_mut(),
+            returns: FxHashMap::default(),
+            kind_ids: [0; 32],
+            float_id: 0,
+            user_classes: Vec::new(),
+            cache_epoch: 0,
+            do_nothing: Value::NIL,
+            buffer: String::new(),
         };
         vm.make_classes();
+        vm.make_builtin_enums();
+        vm.do_nothing = vm.native("ctor", 0, ANY, |_, _| Ok(Value::NIL));
+        let ctor = vm.native_kw("Exception", 0, 1, construct_exception);
+        vm.class(ClassName::Exception).ctor.set(ctor);
+        vm.refresh_class_ids();
         vm
     }
 
@@ -277,6 +340,8 @@ impl Vm {
         let (first, last) = (self.frame_stack.start(), self.fp);
         let Vm { heap, roots, classes, other_classes, builtins, globals, modules, kwargs, .. } =
             self;
+        let (user_classes, do_nothing, any_code) =
+            (&self.user_classes, self.do_nothing, self.any_code);
         let mut mark = |marker: &mut Marker| {
             marker.values(registers);
             let mut frame = last;
@@ -291,6 +356,13 @@ impl Vm {
             }
             marker.values(roots);
             marker.value(*kwargs);
+            marker.value(do_nothing);
+            if let Some(code) = any_code {
+                marker.object(code);
+            }
+            for class in user_classes {
+                marker.object(*class);
+            }
             for class in classes.iter().chain(other_classes.values()) {
                 marker.object(*class);
             }
@@ -320,4 +392,29 @@ impl Vm {
     pub fn flush(&mut self) {
         let _ = self.out.flush();
     }
+}
+
+/// `(new Exception "text" ^cause c ^code k)`, also for subclasses.
+fn construct_exception(vm: &mut Vm, args: Args) -> Result<Value, Throw> {
+    let keywords = vm.keywords().map(|k| k.entries()).unwrap_or_default();
+    let class = match Gc::<Class>::from_value(args.this()) {
+        Some(class) => class,
+        // `super .ctor`: the instance is there already.
+        None => vm.class_of(args.this()),
+    };
+    let message = args.opt(0).map(|m| vm.display_text(m)).unwrap_or_default();
+    let made = vm.new_exception(class, &message, None);
+    for (key, value) in keywords {
+        if key != vm.names.cause && key != vm.names.code {
+            return Err(vm.args_mismatch(format!("Unexpected keyword argument: {key}")));
+        }
+        made.set(&mut vm.heap, key, value);
+    }
+    if let Some(instance) = crate::object::record::as_record(args.this()) {
+        for (key, value) in made.entries() {
+            instance.set(&mut vm.heap, key, value);
+        }
+        return Ok(args.this());
+    }
+    Ok(made.value())
 }

@@ -96,7 +96,7 @@ impl NativePtr {
 impl Vm {
     /// Calls a native method; the arguments are no roots, so it must not call
     /// back into Gene.
-    pub(crate) fn call_native(
+    pub(crate) fn call_native_test(
         &mut self,
         method: Gc<Native>,
         this: Value,

@@ -8,3 +8,9 @@ use crate::value::Value;
 pub(super) fn new(vm: &mut Vm, _segments: &[Value]) -> Result<Value, Throw> {
     Err(vm.runtime_error("selectors are not built in"))
 }
+
+/// A selector of literal segments; nil if there is none.
+pub(super) fn constant(vm: &mut Vm, segments: &[gene_isa::Symbol]) -> Value {
+    let segments: Vec<Value> = segments.iter().map(|s| Value::symbol(*s)).collect();
+    new(vm, &segments).unwrap_or(Value::NIL)
+}

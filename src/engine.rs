@@ -1,0 +1,342 @@
+//! The public Rust API: an interpreter with compiler, standard library and
+//! module loader.
+//!
+//! ```
+//! use gene::Engine;
+//! let mut engine = Engine::new(Default::default());
+//! let value = engine.eval("(1 + 2)").unwrap();
+//! assert_eq!(engine.display(value), "3");
+//! ```
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use gene_isa::{Env, Symbol};
+
+use crate::compiler::{self, EvalMode, ModuleNames};
+use crate::diag::{Diagnostic, Stage, Style};
+use crate::heap::Gc;
+use crate::object::{Array, Map, Module, Str};
+use crate::reader;
+use crate::source::{FileId, Source};
+use crate::stdlib;
+use crate::value::Value;
+use crate::vm::{Host, Limits, Throw, Vm};
+
+/// How an engine behaves.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Contracts are checked (10.7).
+    pub contracts: bool,
+    /// Annotations are checked (2.9).
+    pub type_check: bool,
+    /// `nil` passes only annotations that admit it.
+    pub strict_nil: bool,
+    /// What programs may use.
+    pub limits: Limits,
+    /// Collect at every safepoint.
+    pub gc_stress: bool,
+    /// Check the heap at each collection.
+    pub verify_heap: bool,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options {
+            contracts: true,
+            type_check: true,
+            strict_nil: false,
+            limits: Limits::default(),
+            gc_stress: false,
+            verify_heap: false,
+        }
+    }
+}
+
+/// Why a program did not end well.
+#[derive(Debug)]
+pub enum Failure {
+    /// It was not run: the text cannot be read or compiled.
+    Rejected(Vec<Diagnostic>),
+    /// It raised this exception, which nobody caught.
+    Raised(Throw),
+}
+
+/// An interpreter for Gene programs.
+pub struct Engine {
+    /// The machine; natives and values are its business.
+    pub vm: Vm,
+    compiler: Rc<Compiler>,
+    main: Option<Gc<Module>>,
+}
+
+/// Compiles pieces of modules; remembers the names of each module.
+struct Compiler {
+    options: compiler::Options,
+    names: RefCell<Vec<(Gc<Module>, ModuleNames)>>,
+}
+
+impl Compiler {
+    fn with_names<T>(&self, module: Gc<Module>, f: impl FnOnce(&mut ModuleNames) -> T) -> T {
+        let mut all = self.names.borrow_mut();
+        let at = match all.iter().position(|(m, _)| *m == module) {
+            Some(at) => at,
+            None => {
+                all.push((module, ModuleNames::default()));
+                all.len() - 1
+            }
+        };
+        f(&mut all[at].1)
+    }
+
+    /// Compiles a text into a module, without running it.
+    fn compile(
+        &self,
+        vm: &mut Vm,
+        module: Gc<Module>,
+        file: FileId,
+        keep_variables: bool,
+    ) -> Result<Arc<gene_isa::Code>, Vec<Diagnostic>> {
+        let Some(source) = vm.sources.get(file).cloned() else { return Err(Vec::new()) };
+        let (nodes, diagnostics) = reader::read(file, &source.text);
+        if !diagnostics.is_empty() {
+            return Err(diagnostics);
+        }
+        let options = compiler::Options { keep_variables, ..self.options };
+        let compiled = self.with_names(module, |names| {
+            compiler::compile_module(file, &nodes, names, &options)
+        })?;
+        check_code(file, gene_isa::verify_module(&compiled))?;
+        vm.extend_module(module, &compiled);
+        Ok(compiled.main)
+    }
+}
+
+/// What the verifier says of code that the compiler made.
+fn check_code(file: FileId, verified: Result<(), gene_isa::VerifyError>) -> Result<(), Vec<Diagnostic>> {
+    verified.map_err(|error| {
+        let span = crate::source::Span { file, start: 0, end: 0 };
+        let message = format!("internal error, please report: {error}");
+        vec![Diagnostic::error(Stage::Compile, crate::diag::COMPILE_ERROR, span, message)]
+    })
+}
+
+impl Host for Compiler {
+    fn compile(
+        &self,
+        vm: &mut Vm,
+        module: Gc<Module>,
+        data: Value,
+        env: &Env,
+        render: bool,
+    ) -> Result<Arc<gene_isa::Code>, Throw> {
+        let mut embed = |vm: &mut Vm, value: Value| {
+            let name = format!("\u{0}{}", vm.globals.len());
+            vm.builtins.insert(Symbol::intern(&name), value);
+            Symbol::intern(&name)
+        };
+        let node = vm.syntax_of(data, &mut embed);
+        let mode = if render { EvalMode::Render } else { EvalMode::Eval };
+        let compiled = self.with_names(module, |names| {
+            let code = compiler::compile_eval(&[node], env, mode, names, &self.options)?;
+            check_code(FileId(u32::MAX), gene_isa::verify(&code))?;
+            Ok((code, names.slots.clone()))
+        });
+        match compiled {
+            Ok((code, slots)) => {
+                module.grow(&slots);
+                Ok(Arc::new(code))
+            }
+            Err(diagnostics) => Err(raise_first(vm, diagnostics)),
+        }
+    }
+
+    fn read(&self, vm: &mut Vm, text: &str) -> Result<Vec<Value>, Throw> {
+        let (nodes, diagnostics) = reader::read(FileId(u32::MAX), text);
+        if let Some(first) = diagnostics.first() {
+            return Err(vm.parse_error(&first.message));
+        }
+        Ok(nodes.iter().map(|node| vm.value_of(&compiler::datum(node))).collect())
+    }
+
+    fn import(&self, vm: &mut Vm, _from: Gc<Module>, _descriptor: Value) -> Result<Value, Throw> {
+        Err(vm.runtime_error("import is not built in"))
+    }
+}
+
+fn raise_first(vm: &mut Vm, diagnostics: Vec<Diagnostic>) -> Throw {
+    let message = diagnostics.into_iter().next().map(|d| d.message).unwrap_or_default();
+    let class = crate::vm::ClassName::RuntimeException;
+    vm.error(class, crate::diag::COMPILE_ERROR, &message)
+}
+
+impl Engine {
+    /// An engine with the whole standard library.
+    pub fn new(options: Options) -> Engine {
+        let mut vm = Vm::new(options.limits.clone());
+        vm.verify_heap = options.verify_heap;
+        vm.strict_nil = options.strict_nil;
+        vm.no_type_check = !options.type_check;
+        let compiler = Rc::new(Compiler {
+            options: compiler::Options {
+                contracts: options.contracts,
+                type_check: options.type_check,
+                keep_variables: false,
+            },
+            names: RefCell::default(),
+        });
+        vm.host = Some(compiler.clone());
+        stdlib::install(&mut vm);
+        vm.refresh_class_ids();
+        let mut engine = Engine { vm, compiler, main: None };
+        engine.load_prelude();
+        if options.gc_stress {
+            engine.vm.heap.stress = true;
+            engine.vm.heap.request_collection();
+        }
+        engine
+    }
+
+    fn load_prelude(&mut self) {
+        let module = self.vm.new_module("<prelude>");
+        if let Err(failure) = self.run_text(module, "<prelude>", stdlib::PRELUDE, false) {
+            panic!("the prelude does not run: {}", self.render(&failure, Style::Plain));
+        }
+        // The prelude is not the main module.
+        self.vm.modules.retain(|m| *m != module);
+        self.vm.modules.push(module);
+    }
+
+    fn run_text(&mut self, module: Gc<Module>, name: &str, text: &str, keep: bool) -> Result<Value, Failure> {
+        let file = self.vm.sources.add(Source::new(name, text));
+        let code = self
+            .compiler
+            .compile(&mut self.vm, module, file, keep)
+            .map_err(Failure::Rejected)?;
+        self.vm.run_code(module, &code).map_err(Failure::Raised)
+    }
+
+    /// Runs a text as the main program; `name` appears in messages.
+    ///
+    /// # Errors
+    ///
+    /// If the text cannot be compiled, or raises an exception.
+    pub fn run(&mut self, name: &str, text: &str, args: &[String]) -> Result<Value, Failure> {
+        let module = self.vm.new_module(name);
+        self.vm.modules.retain(|m| *m != module);
+        self.vm.modules.insert(0, module);
+        self.main = Some(module);
+        self.set_program(name, args);
+        self.run_text(module, name, text, false)
+    }
+
+    fn set_program(&mut self, name: &str, args: &[String]) {
+        let heap = &mut self.vm.heap;
+        let program = Str::new(heap, name).value();
+        let args: Vec<Value> = args.iter().map(|a| Str::new(heap, a).value()).collect();
+        let args = Array::new(heap, &args).value();
+        let env: Vec<(String, String)> = std::env::vars_os()
+            .map(|(k, v)| (k.to_string_lossy().into_owned(), v.to_string_lossy().into_owned()))
+            .collect();
+        let map = Map::new(heap, 0);
+        for (key, value) in env {
+            let value = Str::new(heap, &value).value();
+            map.set(heap, Symbol::intern(&key), value);
+        }
+        let globals = &mut self.vm.globals;
+        globals.insert(Symbol::intern("program"), program);
+        globals.insert(Symbol::intern("args"), args);
+        globals.insert(Symbol::intern("env"), map.value());
+    }
+
+    /// Evaluates a text in the module of the engine: what one text defines,
+    /// later ones see.
+    ///
+    /// # Errors
+    ///
+    /// As [`Engine::run`].
+    pub fn eval(&mut self, text: &str) -> Result<Value, Failure> {
+        self.eval_named("<eval>", text)
+    }
+
+    /// The same with a name for messages.
+    ///
+    /// # Errors
+    ///
+    /// As [`Engine::run`].
+    pub fn eval_named(&mut self, name: &str, text: &str) -> Result<Value, Failure> {
+        let module = match self.main {
+            Some(module) => module,
+            None => {
+                let module = self.vm.new_module(name);
+                self.vm.modules.retain(|m| *m != module);
+                self.vm.modules.insert(0, module);
+                self.set_program(name, &[]);
+                self.main = Some(module);
+                module
+            }
+        };
+        self.run_text(module, name, text, true)
+    }
+
+    /// Compiles a text without running it; the module with its code.
+    ///
+    /// # Errors
+    ///
+    /// The diagnostics of a text that cannot be compiled.
+    pub fn compile(&mut self, name: &str, text: &str) -> Result<gene_isa::Module, Vec<Diagnostic>> {
+        let file = self.vm.sources.add(Source::new(name, text));
+        let (nodes, diagnostics) = reader::read(file, text);
+        if !diagnostics.is_empty() {
+            return Err(diagnostics);
+        }
+        let mut names = ModuleNames::default();
+        compiler::compile_module(file, &nodes, &mut names, &self.compiler.options)
+    }
+
+    /// The display form of a value, as `println` shows it.
+    pub fn display(&self, value: Value) -> String {
+        self.vm.display(value)
+    }
+
+    /// The report of a failure, as the command line shows it (10.5).
+    pub fn render(&self, failure: &Failure, style: Style) -> String {
+        match failure {
+            Failure::Rejected(diagnostics) => {
+                diagnostics.iter().map(|d| d.render(&self.vm.sources, style)).collect()
+            }
+            Failure::Raised(throw) => self.exception_report(throw.0).render(&self.vm.sources, style),
+        }
+    }
+
+    /// An exception as a diagnostic.
+    pub fn exception_report(&self, exception: Value) -> Diagnostic {
+        let message = self.vm.exception_message(exception);
+        let code = self.vm.exception_code(exception).unwrap_or_else(|| "GENE.RUNTIME.ERROR".into());
+        let contract = message.starts_with("ContractViolation: ");
+        let span = match contract {
+            true => crate::source::Span::NONE,
+            false => self.vm.exception_span(exception),
+        };
+        let mut report = Diagnostic::error(Stage::Runtime, code, span, &message);
+        if let Some(name) = message.strip_suffix(" is not defined")
+            && let Some(close) = crate::diag::suggest(name, self.names_in_scope().iter().copied())
+        {
+            report = report.hint(format!("did you mean `{close}`?"));
+        }
+        report
+    }
+
+    /// Global names and those of the main module.
+    fn names_in_scope(&self) -> Vec<&'static str> {
+        let builtins = self.vm.builtins.keys().map(|name| name.as_str());
+        let own = self.main.map(|m| m.names.borrow().clone()).unwrap_or_default();
+        builtins.chain(own.into_iter().map(Symbol::as_str)).filter(|n| !n.starts_with(['_', '\0'])).collect()
+    }
+
+    /// The trace of an exception, a line a frame.
+    pub fn trace(&self, exception: Value) -> Vec<String> {
+        self.vm.exception_trace(exception)
+    }
+}
