@@ -1025,12 +1025,12 @@ impl Vm {
                         let object = r!(i.a);
                         if let Some(array) = Gc::<Array>::from_value(object)
                             && !array.header().is_immutable()
-                            && array.set(&mut vm.heap, i.sb() as usize, r!(i.c))
+                            && array.set(&mut vm.heap, i.sc() as usize, r!(i.b))
                         {
                         } else {
                             save!();
-                            let index = Value::small_int(i.sb() as i64);
-                            check!(vm.set_index_slow(object, index, r!(i.c)));
+                            let index = Value::small_int(i.sc() as i64);
+                            check!(vm.set_index_slow(object, index, r!(i.b)));
                         }
                     }
                     Op::CheckFound => {

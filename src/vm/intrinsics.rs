@@ -142,6 +142,7 @@ impl Vm {
             AsyncIter | AsyncNext | AsyncClose | ScopeEnter | ScopeExit | Defer | WaitUntil => {
                 return Err(self.runtime_error("the event loop is not built in"));
             }
+            TopLevelTurn | LoopTurn => Value::NIL,
             // ---- modules -------------------------------------------------------------
             Import => return self.import(code, a(0)),
             ImportName | ImportAll | Dependency => return self.import_part(which, args),
