@@ -104,9 +104,8 @@ impl Compiler {
             return Err(diagnostics);
         }
         let options = compiler::Options { keep_variables, ..self.options };
-        let compiled = self.with_names(module, |names| {
-            compiler::compile_module(file, &nodes, names, &options)
-        })?;
+        let compiled = self
+            .with_names(module, |names| compiler::compile_module(file, &nodes, names, &options))?;
         check_code(file, gene_isa::verify_module(&compiled))?;
         vm.extend_module(module, &compiled);
         Ok(compiled.main)
@@ -114,7 +113,10 @@ impl Compiler {
 }
 
 /// What the verifier says of code that the compiler made.
-fn check_code(file: FileId, verified: Result<(), gene_isa::VerifyError>) -> Result<(), Vec<Diagnostic>> {
+fn check_code(
+    file: FileId,
+    verified: Result<(), gene_isa::VerifyError>,
+) -> Result<(), Vec<Diagnostic>> {
     verified.map_err(|error| {
         let span = crate::source::Span { file, start: 0, end: 0 };
         let message = format!("internal error, please report: {error}");
@@ -208,12 +210,16 @@ impl Engine {
         self.vm.modules.push(module);
     }
 
-    fn run_text(&mut self, module: Gc<Module>, name: &str, text: &str, keep: bool) -> Result<Value, Failure> {
+    fn run_text(
+        &mut self,
+        module: Gc<Module>,
+        name: &str,
+        text: &str,
+        keep: bool,
+    ) -> Result<Value, Failure> {
         let file = self.vm.sources.add(Source::new(name, text));
-        let code = self
-            .compiler
-            .compile(&mut self.vm, module, file, keep)
-            .map_err(Failure::Rejected)?;
+        let code =
+            self.compiler.compile(&mut self.vm, module, file, keep).map_err(Failure::Rejected)?;
         self.vm.run_code(module, &code).map_err(Failure::Raised)
     }
 
@@ -306,7 +312,9 @@ impl Engine {
             Failure::Rejected(diagnostics) => {
                 diagnostics.iter().map(|d| d.render(&self.vm.sources, style)).collect()
             }
-            Failure::Raised(throw) => self.exception_report(throw.0).render(&self.vm.sources, style),
+            Failure::Raised(throw) => {
+                self.exception_report(throw.0).render(&self.vm.sources, style)
+            }
         }
     }
 
@@ -332,7 +340,10 @@ impl Engine {
     fn names_in_scope(&self) -> Vec<&'static str> {
         let builtins = self.vm.builtins.keys().map(|name| name.as_str());
         let own = self.main.map(|m| m.names.borrow().clone()).unwrap_or_default();
-        builtins.chain(own.into_iter().map(Symbol::as_str)).filter(|n| !n.starts_with(['_', '\0'])).collect()
+        builtins
+            .chain(own.into_iter().map(Symbol::as_str))
+            .filter(|n| !n.starts_with(['_', '\0']))
+            .collect()
     }
 
     /// The trace of an exception, a line a frame.

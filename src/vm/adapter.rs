@@ -23,6 +23,10 @@ pub(super) fn set_member(
 }
 
 /// Method of an adapter.
-pub(super) fn method(_vm: &mut Vm, _receiver: Value, _name: Symbol) -> Result<Option<MethodLike>, Throw> {
+pub(super) fn method(
+    _vm: &mut Vm,
+    _receiver: Value,
+    _name: Symbol,
+) -> Result<Option<MethodLike>, Throw> {
     Ok(None)
 }

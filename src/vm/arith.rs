@@ -127,7 +127,9 @@ impl Vm {
     #[inline(never)]
     pub fn sub_slow(&mut self, l: Value, r: Value) -> Result<Value, Throw> {
         match self.numbers("subtract", l, r)? {
-            (Number::Int(l), Number::Int(r)) => self.int_or_overflow(l.checked_sub(r), "subtraction"),
+            (Number::Int(l), Number::Int(r)) => {
+                self.int_or_overflow(l.checked_sub(r), "subtraction")
+            }
             (l, r) => Ok(Value::float(l.float() - r.float())),
         }
     }
@@ -263,12 +265,18 @@ impl Vm {
         Some((int_of(l)?, int_of(r)?))
     }
 
-    fn two_bytes(&mut self, l: Value, r: Value, f: fn(u8, u8) -> u8) -> Option<Result<Value, Throw>> {
+    fn two_bytes(
+        &mut self,
+        l: Value,
+        r: Value,
+        f: fn(u8, u8) -> u8,
+    ) -> Option<Result<Value, Throw>> {
         let (l, r) = (Gc::<Bytes>::from_value(l)?, Gc::<Bytes>::from_value(r)?);
         if l.as_slice().len() != r.as_slice().len() {
             return Some(Err(self.arg_error("Bytes operands must have the same size")));
         }
-        let bytes: Vec<u8> = l.as_slice().iter().zip(r.as_slice()).map(|(l, r)| f(*l, *r)).collect();
+        let bytes: Vec<u8> =
+            l.as_slice().iter().zip(r.as_slice()).map(|(l, r)| f(*l, *r)).collect();
         Some(Ok(Bytes::new(&mut self.heap, &bytes).value()))
     }
 
@@ -355,7 +363,10 @@ fn compare_int_float(i: i64, f: f64) -> Option<Ordering> {
         return Some(Ordering::Greater);
     }
     let whole = f.trunc();
-    Some(i.cmp(&(whole as i64)).then_with(|| 0.0f64.partial_cmp(&(f - whole)).unwrap_or(Ordering::Equal)))
+    Some(
+        i.cmp(&(whole as i64))
+            .then_with(|| 0.0f64.partial_cmp(&(f - whole)).unwrap_or(Ordering::Equal)),
+    )
 }
 
 /// Shifts across byte borders; the size stays.

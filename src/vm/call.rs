@@ -9,8 +9,8 @@ use super::error::Throw;
 use super::native::{ANY, Args};
 use super::stack::Frame;
 use super::{ClassName, Vm};
-use crate::heap::header::header_of;
 use crate::heap::Gc;
+use crate::heap::header::header_of;
 use crate::object::function::Cache;
 use crate::object::record::as_record;
 use crate::object::*;
@@ -61,7 +61,12 @@ impl Vm {
     /// # Errors
     ///
     /// What the method raises.
-    pub fn call_method_value(&mut self, method: Value, this: Value, args: &[Value]) -> Result<Value, Throw> {
+    pub fn call_method_value(
+        &mut self,
+        method: Value,
+        this: Value,
+        args: &[Value],
+    ) -> Result<Value, Throw> {
         self.call_nested(method, Some(this), args, None)
     }
 
@@ -70,7 +75,12 @@ impl Vm {
     /// # Errors
     ///
     /// What the method raises; `TypeException` if there is none.
-    pub fn call_method(&mut self, this: Value, name: Symbol, args: &[Value]) -> Result<Value, Throw> {
+    pub fn call_method(
+        &mut self,
+        this: Value,
+        name: Symbol,
+        args: &[Value],
+    ) -> Result<Value, Throw> {
         match self.class_of(this).find_method(name) {
             Some(method) => self.call_method_value(method, this, args),
             None => Err(self.no_method(this, name)),
@@ -165,7 +175,12 @@ impl Vm {
     // ---- natives -------------------------------------------------------------
 
     /// Calls a native; its result goes to `*win`. Frames may have been pushed.
-    pub(super) fn call_native(&mut self, native: Gc<Native>, win: *mut Value, count: u32) -> Result<(), Throw> {
+    pub(super) fn call_native(
+        &mut self,
+        native: Gc<Native>,
+        win: *mut Value,
+        count: u32,
+    ) -> Result<(), Throw> {
         if count < native.min as u32 || (count > native.max as u32 && native.max != ANY) {
             return Err(self.wrong_count(native.min as usize, native.max as usize, count as usize));
         }
@@ -218,7 +233,12 @@ impl Vm {
     /// into `*win`. `with_self`: the receiver is in `win[1]`.
     #[cold]
     #[inline(never)]
-    pub(super) fn call_slow(&mut self, win: *mut Value, count: u32, with_self: bool) -> Result<(), Throw> {
+    pub(super) fn call_slow(
+        &mut self,
+        win: *mut Value,
+        count: u32,
+        with_self: bool,
+    ) -> Result<(), Throw> {
         self.enter_call(win, count, with_self, None)
     }
 
@@ -281,7 +301,12 @@ impl Vm {
     }
 
     /// Instances with a method `call`, selectors, interfaces.
-    fn call_other(&mut self, win: *mut Value, count: u32, keywords: Option<Gc<Map>>) -> Result<(), Throw> {
+    fn call_other(
+        &mut self,
+        win: *mut Value,
+        count: u32,
+        keywords: Option<Gc<Map>>,
+    ) -> Result<(), Throw> {
         // SAFETY: the window lies on the stack.
         let callee = unsafe { *win };
         let class = self.class_of(callee);
@@ -311,7 +336,9 @@ impl Vm {
     /// Whether a value can be called.
     pub fn is_callable(&self, value: Value) -> bool {
         match kind_of(value) {
-            Some(Kind::Function | Kind::Native | Kind::BoundMethod | Kind::Class | Kind::Variant) => true,
+            Some(
+                Kind::Function | Kind::Native | Kind::BoundMethod | Kind::Class | Kind::Variant,
+            ) => true,
             Some(Kind::Instance | Kind::Foreign) => {
                 self.class_of(value).find_method(self.names.call).is_some()
             }
@@ -385,13 +412,16 @@ impl Vm {
         // `/x` parameters may come by keyword.
         let mut fields: Vec<Option<Value>> = vec![None; params.positional.len()];
         for (i, param) in params.positional.iter().enumerate() {
-            if param.field && let Some(at) = named.iter().position(|(k, _)| *k == param.name) {
+            if param.field
+                && let Some(at) = named.iter().position(|(k, _)| *k == param.name)
+            {
                 fields[i] = Some(named.remove(at).1);
             }
         }
         let needed: Vec<bool> = fields.iter().map(|f| f.is_none()).collect();
         let open = needed.iter().filter(|n| **n).count();
-        let required = params.positional.iter().zip(&needed).filter(|(p, n)| **n && !p.optional).count();
+        let required =
+            params.positional.iter().zip(&needed).filter(|(p, n)| **n && !p.optional).count();
         if given.len() < required || (given.len() > open && params.rest.is_none()) {
             return Err(self.wrong_count(required, open, given.len()));
         }
@@ -425,7 +455,9 @@ impl Vm {
                 Some(at) => bound.push(named.remove(at).1),
                 None if param.optional => bound.push(Value::UNSET),
                 None => {
-                    return Err(self.args_mismatch(format!("Missing keyword argument: {}", param.name)));
+                    return Err(
+                        self.args_mismatch(format!("Missing keyword argument: {}", param.name))
+                    );
                 }
             }
         }
@@ -450,7 +482,12 @@ impl Vm {
 
     /// Calls `*win`, giving the running frame up if the callee is a plain
     /// function.
-    pub(super) fn tail_call(&mut self, win: *mut Value, count: u32, with_self: bool) -> Result<(), Throw> {
+    pub(super) fn tail_call(
+        &mut self,
+        win: *mut Value,
+        count: u32,
+        with_self: bool,
+    ) -> Result<(), Throw> {
         // SAFETY: the window lies on the stack, the frame is the running one.
         unsafe {
             let base = (*self.fp).base;
@@ -470,11 +507,13 @@ impl Vm {
                 *win.add(1) = f.this.get();
             }
             self.ensure_room(win, f.code.nregs as usize + 2)?;
-            let exact = f.code.data.params.exact() == Some(count as u16) && f.code.data.kind != FnKind::Macro;
+            let exact = f.code.data.params.exact() == Some(count as u16)
+                && f.code.data.kind != FnKind::Macro;
             if !exact {
                 self.bind(f, win, count, None, None)?;
             }
-            let used = 2 + f.code.data.params.registers() + (f.code.data.kind == FnKind::Macro) as usize;
+            let used =
+                2 + f.code.data.params.registers() + (f.code.data.kind == FnKind::Macro) as usize;
             std::ptr::copy(win, base, used);
             self.fp = self.fp.sub(1);
             self.push_frame(f, base)
@@ -657,7 +696,12 @@ impl Vm {
     }
 
     /// Puts the method that `super` means into `*win` and self into `win[1]`.
-    pub(super) fn find_super(&mut self, running: Value, win: *mut Value, name: Symbol) -> Result<(), Throw> {
+    pub(super) fn find_super(
+        &mut self,
+        running: Value,
+        win: *mut Value,
+        name: Symbol,
+    ) -> Result<(), Throw> {
         let home = Gc::<Function>::from_value(running).map_or(Value::NIL, |f| f.home.get());
         let parent = Gc::<Class>::from_value(home).and_then(|c| c.parent);
         let method = match (parent, name) {
@@ -693,7 +737,12 @@ impl Vm {
     // ---- construction ------------------------------------------------------------
 
     /// `(new C ...)`: the class is in `*win`.
-    pub(super) fn construct(&mut self, win: *mut Value, count: u32, strict: bool) -> Result<(), Throw> {
+    pub(super) fn construct(
+        &mut self,
+        win: *mut Value,
+        count: u32,
+        strict: bool,
+    ) -> Result<(), Throw> {
         // SAFETY: the window lies on the stack.
         let class = unsafe { *win };
         if strict && Gc::<Class>::from_value(class).is_none() {
@@ -703,10 +752,17 @@ impl Vm {
         self.construct_with(win, count, None)
     }
 
-    fn construct_with(&mut self, win: *mut Value, count: u32, keywords: Option<Gc<Map>>) -> Result<(), Throw> {
+    fn construct_with(
+        &mut self,
+        win: *mut Value,
+        count: u32,
+        keywords: Option<Gc<Map>>,
+    ) -> Result<(), Throw> {
         // SAFETY: the window lies on the stack.
         let callee = unsafe { *win };
-        let Some(class) = Gc::<Class>::from_value(callee) else { return Err(self.not_callable(callee)) };
+        let Some(class) = Gc::<Class>::from_value(callee) else {
+            return Err(self.not_callable(callee));
+        };
         let ctor = class.find_ctor();
         if Gc::<Native>::from_value(ctor).is_some() {
             // Native constructors get the class as self and give the object.
@@ -720,7 +776,8 @@ impl Vm {
         if !self.is_instantiable(class) {
             return Err(self.type_error(format!("{} cannot be constructed with new", class.name)));
         }
-        let instance = Instance::new(&mut self.heap, class.shape, class.room.get() as usize).value();
+        let instance =
+            Instance::new(&mut self.heap, class.shape, class.room.get() as usize).value();
         // SAFETY: as above.
         unsafe {
             if ctor.is_nil() {
@@ -830,7 +887,11 @@ impl Vm {
         }
     }
 
-    fn collect_keywords(&mut self, desc: &CallDesc, values: &[Value]) -> Result<Option<Gc<Map>>, Throw> {
+    fn collect_keywords(
+        &mut self,
+        desc: &CallDesc,
+        values: &[Value],
+    ) -> Result<Option<Gc<Map>>, Throw> {
         if desc.keywords.is_empty() {
             return Ok(None);
         }

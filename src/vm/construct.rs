@@ -50,13 +50,20 @@ impl Vm {
         Ok(table.value())
     }
 
-    pub(super) fn new_gene(&mut self, code: Gc<Code>, keys: u16, children: usize, first: *mut Value) -> Value {
+    pub(super) fn new_gene(
+        &mut self,
+        code: Gc<Code>,
+        keys: u16,
+        children: usize,
+        first: *mut Value,
+    ) -> Value {
         let names = &code.data.keysets[keys as usize];
         // SAFETY: head, properties and children lie in the window.
         let values = unsafe { std::slice::from_raw_parts(first, 1 + names.len() + children) };
         let (props, children) = values[1..].split_at(names.len());
         let props = (!props.is_empty()).then(|| {
-            let entries: Vec<(Symbol, Value)> = names.iter().copied().zip(props.iter().copied()).collect();
+            let entries: Vec<(Symbol, Value)> =
+                names.iter().copied().zip(props.iter().copied()).collect();
             Map::from_entries(&mut self.heap, &entries)
         });
         let children = Array::new(&mut self.heap, children);
@@ -88,7 +95,12 @@ impl Vm {
 
     // ---- classes ---------------------------------------------------------------
 
-    pub(super) fn new_class(&mut self, name: Value, parent: Value, module: Gc<Module>) -> Result<Value, Throw> {
+    pub(super) fn new_class(
+        &mut self,
+        name: Value,
+        parent: Value,
+        module: Gc<Module>,
+    ) -> Result<Value, Throw> {
         let parent = match parent.is_unset() {
             true => self.class(ClassName::Object),
             false => match Gc::<Class>::from_value(parent) {
@@ -152,7 +164,9 @@ impl Vm {
         class.ctor.set(function);
         if let Some(f) = Gc::<Function>::from_value(function) {
             let fields = f.code.data.fields as u32;
-            class.room.set(class.room.get().max(fields + class.parent.map_or(0, |p| p.room.get())).min(48));
+            class.room.set(
+                class.room.get().max(fields + class.parent.map_or(0, |p| p.room.get())).min(48),
+            );
         }
         self.heap.barrier(class);
         Ok(())
@@ -192,7 +206,8 @@ impl Vm {
         keywords: Option<Gc<Map>>,
     ) -> Result<Value, Throw> {
         let full = format!("{}/{}", variant.parent.name, variant.name);
-        let fields: Vec<Symbol> = variant.fields.to_vec().iter().filter_map(|f| f.as_symbol()).collect();
+        let fields: Vec<Symbol> =
+            variant.fields.to_vec().iter().filter_map(|f| f.as_symbol()).collect();
         let names: Vec<&str> = fields.iter().map(|f| f.as_str()).collect();
         let names = names.join(", ");
         let named = keywords.map(|k| k.entries()).unwrap_or_default();
@@ -200,7 +215,8 @@ impl Vm {
             let got = args.len() + named.len();
             return match got {
                 0 => Ok(variant.value()),
-                got => Err(self.args_mismatch(format!("Unit variant {full} expects 0 arguments, got {got}"))),
+                got => Err(self
+                    .args_mismatch(format!("Unit variant {full} expects 0 arguments, got {got}"))),
             };
         }
         let mut payload = args.to_vec();
@@ -209,8 +225,11 @@ impl Vm {
                 let message = format!("Variant {full} cannot mix positional and keyword arguments");
                 return Err(self.args_mismatch(message));
             }
-            let unknown: Vec<&str> =
-                named.iter().filter(|(k, _)| !fields.contains(k)).map(|(k, _)| k.as_str()).collect();
+            let unknown: Vec<&str> = named
+                .iter()
+                .filter(|(k, _)| !fields.contains(k))
+                .map(|(k, _)| k.as_str())
+                .collect();
             if !unknown.is_empty() {
                 let unknown = unknown.join(", ");
                 return Err(self.args_mismatch(format!(
@@ -228,7 +247,8 @@ impl Vm {
                     "Variant {full} missing keyword argument(s): {missing}; expected fields: {names}"
                 )));
             }
-            let value = |f: &Symbol| named.iter().find(|(k, _)| k == f).map_or(Value::NIL, |(_, v)| *v);
+            let value =
+                |f: &Symbol| named.iter().find(|(k, _)| k == f).map_or(Value::NIL, |(_, v)| *v);
             payload = fields.iter().map(value).collect();
         }
         if payload.len() != fields.len() {
@@ -254,7 +274,8 @@ impl Vm {
     }
 
     pub(super) fn add_variant(&mut self, target: Value, name: Value, fields: Value, types: Value) {
-        let (Some(target), Some(name)) = (Gc::<Enum>::from_value(target), self.name_of(name)) else {
+        let (Some(target), Some(name)) = (Gc::<Enum>::from_value(target), self.name_of(name))
+        else {
             return;
         };
         let empty = Array::new(&mut self.heap, &[]);
@@ -285,7 +306,12 @@ impl Vm {
     }
 
     /// `when` with an enum pattern: whether the target is of the variant.
-    pub(super) fn variant_pattern(&mut self, target: Value, variant: Value, count: Value) -> Result<bool, Throw> {
+    pub(super) fn variant_pattern(
+        &mut self,
+        target: Value,
+        variant: Value,
+        count: Value,
+    ) -> Result<bool, Throw> {
         let Some(variant) = Gc::<Variant>::from_value(variant) else {
             if count.is_nil() {
                 return self.equal(target, variant);
@@ -296,7 +322,8 @@ impl Vm {
         if let Some(count) = count.as_small_int()
             && count as usize != fields
         {
-            let names: Vec<String> = variant.fields.to_vec().iter().map(|f| self.display(*f)).collect();
+            let names: Vec<String> =
+                variant.fields.to_vec().iter().map(|f| self.display(*f)).collect();
             let full = format!("{}/{}", variant.parent.name, variant.name);
             return Err(self.type_error(format!(
                 "variant {full} pattern expects {fields} binding(s) ({}), got {count}",
@@ -344,7 +371,9 @@ impl Vm {
                 let children = gene.map(|g| g.children.to_vec()).unwrap_or_default();
                 (children, gene.and_then(|g| g.props()).map(|p| p.entries()).unwrap_or_default())
             }
-            Some(Kind::Map) => (Vec::new(), as_record(value).map(|r| r.entries()).unwrap_or_default()),
+            Some(Kind::Map) => {
+                (Vec::new(), as_record(value).map(|r| r.entries()).unwrap_or_default())
+            }
             _ => (vec![value], Vec::new()),
         };
         let required = positional.iter().filter(|p| !p.is_truthy()).count();

@@ -24,10 +24,16 @@ pub mod mode {
 
 impl Vm {
     /// Makes the coroutine of a call whose arguments are bound in `win`.
-    pub(super) fn start_coroutine(&mut self, f: Gc<Function>, win: *mut Value) -> Result<(), Throw> {
+    pub(super) fn start_coroutine(
+        &mut self,
+        f: Gc<Function>,
+        win: *mut Value,
+    ) -> Result<(), Throw> {
         let kind = f.code.data.kind;
         if kind != gene_isa::FnKind::Generator {
-            return Err(self.runtime_error("async functions need the event loop, which is not built in"));
+            return Err(
+                self.runtime_error("async functions need the event loop, which is not built in")
+            );
         }
         let coroutine = Coroutine::new(&mut self.heap, f);
         let used = 2 + f.code.data.params.registers();
@@ -41,7 +47,12 @@ impl Vm {
 
     /// Resumes a generator for a call with this window: pushes its frame, or
     /// puts the result into `*win`.
-    pub(super) fn resume(&mut self, generator: Gc<Coroutine>, mode: u8, win: *mut Value) -> Result<(), Throw> {
+    pub(super) fn resume(
+        &mut self,
+        generator: Gc<Coroutine>,
+        mode: u8,
+        win: *mut Value,
+    ) -> Result<(), Throw> {
         let done = |value: Value| {
             // SAFETY: the window lies on the stack.
             unsafe { *win = value };
@@ -50,7 +61,11 @@ impl Vm {
         let state = generator.state.get();
         if state == CoState::Running {
             let class = super::ClassName::RuntimeException;
-            return Err(self.error(class, "GENE.GENERATOR.RUNNING", "generator is already running"));
+            return Err(self.error(
+                class,
+                "GENE.GENERATOR.RUNNING",
+                "generator is already running",
+            ));
         }
         let ahead = generator.slot.get();
         if !ahead.is_unset() {

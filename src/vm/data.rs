@@ -131,7 +131,11 @@ impl Vm {
 
     /// The syntax of data, for `eval`. Values that are no data (functions,
     /// instances, ...) become references by `embed`, which gives them a name.
-    pub fn syntax_of(&mut self, value: Value, embed: &mut dyn FnMut(&mut Vm, Value) -> Symbol) -> Node {
+    pub fn syntax_of(
+        &mut self,
+        value: Value,
+        embed: &mut dyn FnMut(&mut Vm, Value) -> Symbol,
+    ) -> Node {
         let kind = match kind_of(value) {
             None => self.immediate_syntax(value),
             Some(kind) => self.object_syntax(kind, value, embed),
@@ -191,7 +195,9 @@ impl Vm {
                 syntax::Kind::Path(symbols.unwrap_or_default().into())
             }
             Kind::Quoted => {
-                let Some(quoted) = Gc::<Quoted>::from_value(value) else { return syntax::Kind::Nil };
+                let Some(quoted) = Gc::<Quoted>::from_value(value) else {
+                    return syntax::Kind::Nil;
+                };
                 let form = Box::new(self.syntax_of(quoted.form, embed));
                 match quoted.mark {
                     QuoteMark::Quote => syntax::Kind::Quote(form),

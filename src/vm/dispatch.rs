@@ -189,7 +189,12 @@ impl Vm {
                         raise!(vm.stack_overflow());
                     }
                     save!();
-                    *frame = Frame { pc: callee.insns, base: win, code: callee, top: std::ptr::null_mut() };
+                    *frame = Frame {
+                        pc: callee.insns,
+                        base: win,
+                        code: callee,
+                        top: std::ptr::null_mut(),
+                    };
                     vm.fp = frame;
                     base = win;
                     code = callee;
@@ -423,7 +428,8 @@ impl Vm {
                     }
                     Op::Interpolate => {
                         safepoint!();
-                        let parts = std::slice::from_raw_parts(base.add(i.b as usize), i.c as usize);
+                        let parts =
+                            std::slice::from_raw_parts(base.add(i.b as usize), i.c as usize);
                         r!(i.a) = vm.interpolate(parts);
                     }
                     Op::And => {
@@ -886,12 +892,14 @@ impl Vm {
                     // ---- data --------------------------------------------
                     Op::NewArray => {
                         safepoint!();
-                        let values = std::slice::from_raw_parts(base.add(i.b as usize), i.c as usize);
+                        let values =
+                            std::slice::from_raw_parts(base.add(i.b as usize), i.c as usize);
                         r!(i.a) = Array::new(&mut vm.heap, values).value();
                     }
                     Op::ArrayPush => {
                         safepoint!();
-                        let values = std::slice::from_raw_parts(base.add(i.b as usize), i.c as usize);
+                        let values =
+                            std::slice::from_raw_parts(base.add(i.b as usize), i.c as usize);
                         if let Some(array) = Gc::<Array>::from_value(r!(i.a)) {
                             array.extend(&mut vm.heap, values);
                         }
@@ -1110,7 +1118,12 @@ impl Vm {
     }
 
     /// Gives back the scopes of a frame, the first `keep` excepted.
-    pub(super) fn drop_scopes(&mut self, code: Gc<crate::object::Code>, base: *mut Value, keep: usize) {
+    pub(super) fn drop_scopes(
+        &mut self,
+        code: Gc<crate::object::Code>,
+        base: *mut Value,
+        keep: usize,
+    ) {
         for register in code.data.scope_regs.iter().skip(keep).rev() {
             // SAFETY: scope registers lie in the window, and hold nil or a
             // scope whose count is the frame's.

@@ -223,7 +223,12 @@ impl Vm {
                 let text = foreign.and_then(|f| f.data.display());
                 out.push_str(&text.unwrap_or_else(|| "VkInstance".into()));
             }
-            Kind::Instance | Kind::Free | Kind::Storage | Kind::Dictionary | Kind::Code | Kind::EnvObject => {
+            Kind::Instance
+            | Kind::Free
+            | Kind::Storage
+            | Kind::Dictionary
+            | Kind::Code
+            | Kind::EnvObject => {
                 out.push_str("VkInstance");
             }
         }

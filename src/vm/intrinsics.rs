@@ -51,14 +51,20 @@ impl Vm {
                 true => a(0),
                 false => {
                     let got = self.type_name(a(0));
-                    return Err(self.not_callable_error(format!("value of type {got} is not callable")));
+                    return Err(
+                        self.not_callable_error(format!("value of type {got} is not callable"))
+                    );
                 }
             },
             TypeValue => return self.type_value(args),
             Unwrap => Value::bool(self.unwrap(a(0)).is_some_and(|(leave, _)| leave)),
             UnwrapValue => self.unwrap(a(0)).map_or(a(0), |(_, value)| value),
             AugmentCheck => match a(0).is_nil() || a(0).is_void() {
-                true => return Err(self.no_member_to_change(a(0), Value::symbol(Symbol::intern("target")))),
+                true => {
+                    return Err(
+                        self.no_member_to_change(a(0), Value::symbol(Symbol::intern("target")))
+                    );
+                }
                 false => a(0),
             },
             IsNotFound => Value::bool(a(0) == Value::NOT_FOUND),

@@ -59,12 +59,18 @@ impl Vm {
     }
 
     /// Begins to iterate; `false` if a call of `iter` has been prepared.
-    pub(super) fn iter_init(&mut self, at: *mut Value, source: Value, pairs: bool) -> Result<bool, Throw> {
+    pub(super) fn iter_init(
+        &mut self,
+        at: *mut Value,
+        source: Value,
+        pairs: bool,
+    ) -> Result<bool, Throw> {
         let state = match kind_of(source) {
             Some(Kind::Array) => (source, Value::small_int(0)),
             Some(Kind::Range) => {
                 let range = Gc::<Range>::from_value(source);
-                let first = range.filter(|r| !r.is_empty()).map(|r| BoxedInt::int(&mut self.heap, r.start));
+                let first =
+                    range.filter(|r| !r.is_empty()).map(|r| BoxedInt::int(&mut self.heap, r.start));
                 (source, first.unwrap_or(Value::UNSET))
             }
             Some(Kind::Map) => {
@@ -109,7 +115,8 @@ impl Vm {
 
     /// Second register of the state for a user iterator.
     pub(super) fn iter_wrap(&mut self, iterator: Value, pairs: bool) -> Result<Value, Throw> {
-        let with_pairs = pairs && self.class_of(iterator).find_method(self.names.next_pair).is_some();
+        let with_pairs =
+            pairs && self.class_of(iterator).find_method(self.names.next_pair).is_some();
         Ok(Value::bool(with_pairs))
     }
 
@@ -121,7 +128,9 @@ impl Vm {
             match kind_of(source) {
                 Some(Kind::Array) => {
                     let index = (-position.small_int_unchecked() - 1) as usize;
-                    let Some(entries) = Gc::<Array>::from_value(source) else { return Ok(Step::End) };
+                    let Some(entries) = Gc::<Array>::from_value(source) else {
+                        return Ok(Step::End);
+                    };
                     let Some(value) = entries.get(index * 2 + 1) else { return Ok(Step::End) };
                     *at.add(2) = value;
                     *at.add(3) = entries.get(index * 2).unwrap_or(Value::NIL);
@@ -129,7 +138,8 @@ impl Vm {
                     Ok(Step::Item)
                 }
                 Some(Kind::Range) => {
-                    let (Some(range), Some(now)) = (Gc::<Range>::from_value(source), int_of(position))
+                    let (Some(range), Some(now)) =
+                        (Gc::<Range>::from_value(source), int_of(position))
                     else {
                         return Ok(Step::End);
                     };
@@ -137,7 +147,8 @@ impl Vm {
                     let distance = now as i128 - range.start as i128;
                     *at.add(3) = Value::small_int((distance / range.step as i128) as i64);
                     let next = now.checked_add(range.step);
-                    let within = |n: &i64| if range.step > 0 { *n <= range.end } else { *n >= range.end };
+                    let within =
+                        |n: &i64| if range.step > 0 { *n <= range.end } else { *n >= range.end };
                     *at.add(1) = match next.filter(within) {
                         Some(next) => BoxedInt::int(&mut self.heap, next),
                         None => Value::UNSET,
@@ -172,7 +183,9 @@ impl Vm {
                 return Ok(true);
             }
             let Some(pair) = Gc::<Array>::from_value(value).filter(|p| p.len() == 2) else {
-                return Err(self.type_error("an iteration with two names needs arrays of two elements"));
+                return Err(
+                    self.type_error("an iteration with two names needs arrays of two elements")
+                );
             };
             *at.add(3) = pair.get(0).unwrap_or(Value::NIL);
             *at.add(2) = pair.get(1).unwrap_or(Value::NIL);

@@ -45,9 +45,8 @@ impl Vm {
 
     /// The shape of a map with these keys; `None` if it would be a dictionary.
     fn shape_of(&mut self, keys: &[Symbol]) -> Option<&'static Shape> {
-        keys.iter().try_fold(self.heap.shapes.empty(), |shape, key| {
-            self.heap.shapes.with_key(shape, *key)
-        })
+        keys.iter()
+            .try_fold(self.heap.shapes.empty(), |shape, key| self.heap.shapes.with_key(shape, *key))
     }
 
     /// Runs the top level of compiled code in a module; the value of its last
@@ -56,7 +55,11 @@ impl Vm {
     /// # Errors
     ///
     /// What the code raises.
-    pub fn run_code(&mut self, module: Gc<Module>, data: &Arc<gene_isa::Code>) -> Result<Value, Throw> {
+    pub fn run_code(
+        &mut self,
+        module: Gc<Module>,
+        data: &Arc<gene_isa::Code>,
+    ) -> Result<Value, Throw> {
         let code = self.load_code(module, data);
         let this = module.namespace.value();
         let main = Function::new(&mut self.heap, code, None, this, Value::NIL);

@@ -19,7 +19,11 @@ impl Vm {
     /// `object/name` where the cache was no help; fills it if it can be.
     #[cold]
     #[inline(never)]
-    pub(super) fn get_prop_slow(&mut self, object: Value, cache: &mut Cache) -> Result<Value, Throw> {
+    pub(super) fn get_prop_slow(
+        &mut self,
+        object: Value,
+        cache: &mut Cache,
+    ) -> Result<Value, Throw> {
         if let Some(record) = as_record(object) {
             let shape = record.shape();
             if !shape.is_dictionary()
@@ -58,7 +62,9 @@ impl Vm {
                 let module = Gc::<Module>::from_value(object);
                 module.and_then(|m| m.namespace.members.get(name))
             }
-            Kind::Enum => Gc::<Enum>::from_value(object).and_then(|e| Some(e.variant(name)?.value())),
+            Kind::Enum => {
+                Gc::<Enum>::from_value(object).and_then(|e| Some(e.variant(name)?.value()))
+            }
             Kind::Foreign => return self.foreign_member(object, name),
             _ => None,
         };
@@ -122,7 +128,9 @@ impl Vm {
             return if object.is_nil() { Value::NIL } else { Value::VOID };
         };
         let found = match kind {
-            Kind::Array => Gc::<Array>::from_value(object).and_then(|a| a.get(position(index, a.len())?)),
+            Kind::Array => {
+                Gc::<Array>::from_value(object).and_then(|a| a.get(position(index, a.len())?))
+            }
             Kind::Gene => Gc::<Gene>::from_value(object)
                 .and_then(|g| g.children.get(position(index, g.children.len())?)),
             Kind::Map => {
@@ -135,7 +143,12 @@ impl Vm {
     }
 
     /// `object/name` where a variable `name` with this value is visible (7.3).
-    pub(super) fn get_prop_var(&mut self, object: Value, variable: Value, name: Symbol) -> Result<Value, Throw> {
+    pub(super) fn get_prop_var(
+        &mut self,
+        object: Value,
+        variable: Value,
+        name: Symbol,
+    ) -> Result<Value, Throw> {
         match kind_of(object) {
             Some(Kind::Array) => self.get_index_slow(object, variable),
             Some(Kind::Map) => match as_record(object).and_then(|m| m.get(name)) {
@@ -158,7 +171,12 @@ impl Vm {
     /// `object/name = value` where the cache was no help.
     #[cold]
     #[inline(never)]
-    pub(super) fn set_prop_slow(&mut self, object: Value, value: Value, cache: &mut Cache) -> Result<(), Throw> {
+    pub(super) fn set_prop_slow(
+        &mut self,
+        object: Value,
+        value: Value,
+        cache: &mut Cache,
+    ) -> Result<(), Throw> {
         let before: Option<&'static Shape> = as_record(object).map(|r| r.shape());
         self.set_member(object, cache.name, value)?;
         let (Some(record), Some(before)) = (as_record(object), before) else { return Ok(()) };
@@ -273,7 +291,12 @@ impl Vm {
     ///
     /// As [`Vm::set_member`]; `RuntimeException` for an index out of range.
     #[inline(never)]
-    pub fn set_index_slow(&mut self, object: Value, index: Value, value: Value) -> Result<(), Throw> {
+    pub fn set_index_slow(
+        &mut self,
+        object: Value,
+        index: Value,
+        value: Value,
+    ) -> Result<(), Throw> {
         let Some(i) = int_of(index) else {
             return match self.name_of(index) {
                 Some(name) => self.set_member(object, name, value),

@@ -38,8 +38,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use gene_isa::Symbol;
 use rustc_hash::FxHashMap;
 
-pub use classes::ClassName;
 pub use call::Request;
+pub use classes::ClassName;
 pub use error::Throw;
 pub use eval::Host;
 pub use native::{ANY, Args, NativeFn};

@@ -49,9 +49,8 @@ pub enum Type {
 impl Type {
     /// The type as it is written.
     pub fn text(&self) -> String {
-        let list = |types: &[Type], sep: &str| {
-            types.iter().map(Type::text).collect::<Vec<_>>().join(sep)
-        };
+        let list =
+            |types: &[Type], sep: &str| types.iter().map(Type::text).collect::<Vec<_>>().join(sep);
         match self {
             Type::Any => "Any".into(),
             Type::Unknown(name) => name.as_str().into(),
@@ -80,7 +79,9 @@ impl Type {
                 a.iter().all(|x| within(x, b)) && b.iter().all(|y| within(y, a))
             }
             (Type::Applied(a, x), Type::Applied(b, y)) => {
-                a.equivalent(b) && x.len() == y.len() && x.iter().zip(y).all(|(x, y)| x.equivalent(y))
+                a.equivalent(b)
+                    && x.len() == y.len()
+                    && x.iter().zip(y).all(|(x, y)| x.equivalent(y))
             }
             _ => self == other,
         }
@@ -172,7 +173,11 @@ impl Vm {
     }
 
     /// The type of a type expression given as data; `names` are variables.
-    pub(super) fn type_of_datum(&mut self, gene: Gc<Gene>, names: &[(Symbol, Value)]) -> Option<Type> {
+    pub(super) fn type_of_datum(
+        &mut self,
+        gene: Gc<Gene>,
+        names: &[(Symbol, Value)],
+    ) -> Option<Type> {
         let children = gene.children.to_vec();
         let head = gene.head.get();
         let bar = Symbol::intern("|");
@@ -213,7 +218,8 @@ impl Vm {
         let mut at = 0;
         while at < list.len() {
             let name = list[at].as_symbol();
-            let next_rest = list.get(at + 1).and_then(|v| v.as_symbol()).is_some_and(|s| s.as_str() == "...");
+            let next_rest =
+                list.get(at + 1).and_then(|v| v.as_symbol()).is_some_and(|s| s.as_str() == "...");
             if let Some(key) = name.and_then(|n| n.as_str().strip_prefix('^')) {
                 keywords.push((Symbol::intern(key), self.type_of_part(*list.get(at + 1)?, names)?));
                 at += 2;
@@ -260,7 +266,9 @@ impl Vm {
             }
             Type::Class(class) => self.class_of(value).is_a(*class),
             Type::Enum(e) => match kind_of(value) {
-                Some(Kind::Variant) => Gc::<Variant>::from_value(value).is_some_and(|v| v.parent == *e),
+                Some(Kind::Variant) => {
+                    Gc::<Variant>::from_value(value).is_some_and(|v| v.parent == *e)
+                }
                 Some(Kind::EnumValue) => {
                     Gc::<EnumValue>::from_value(value).is_some_and(|v| v.variant.parent == *e)
                 }
@@ -319,7 +327,12 @@ impl Vm {
 
     /// Resolves the names of a type in code of `module`; `window` has the
     /// values of local names.
-    pub(super) fn resolve_type(&mut self, expr: &TypeExpr, module: Gc<Module>, window: Option<*mut Value>) -> Type {
+    pub(super) fn resolve_type(
+        &mut self,
+        expr: &TypeExpr,
+        module: Gc<Module>,
+        window: Option<*mut Value>,
+    ) -> Type {
         match expr {
             TypeExpr::Name(name) => self.builtin_type(*name),
             TypeExpr::Module(slot, name) => {
@@ -384,7 +397,12 @@ impl Vm {
     }
 
     /// Checks a field of an instance; the value, converted.
-    pub(super) fn check_field(&mut self, value: Value, ty: Value, name: Symbol) -> Result<Value, Throw> {
+    pub(super) fn check_field(
+        &mut self,
+        value: Value,
+        ty: Value,
+        name: Symbol,
+    ) -> Result<Value, Throw> {
         match self.type_of_value(ty) {
             Some(ty) => self.check_value(value, &ty, CheckKind::Field, name),
             None => Ok(value),
@@ -397,7 +415,13 @@ impl Vm {
     /// # Errors
     ///
     /// `TypeException`.
-    pub fn check_value(&mut self, value: Value, ty: &Type, kind: CheckKind, name: Symbol) -> Result<Value, Throw> {
+    pub fn check_value(
+        &mut self,
+        value: Value,
+        ty: &Type,
+        kind: CheckKind,
+        name: Symbol,
+    ) -> Result<Value, Throw> {
         if self.fits(value, ty) || self.no_type_check {
             return Ok(value);
         }

@@ -49,8 +49,7 @@ impl Vm {
     }
 
     /// Stands for an exception while a generator is being closed.
-    pub(super) const CLOSING: Value =
-        Value::from_bits(gene_isa::value::TAG_SPECIAL | 0xFFFE);
+    pub(super) const CLOSING: Value = Value::from_bits(gene_isa::value::TAG_SPECIAL | 0xFFFE);
 
     /// What happens at a safepoint when somebody asked the interpreter to look.
     #[cold]
