@@ -13,6 +13,7 @@ pub mod flags;
 mod inspect;
 pub mod lexer;
 mod repl;
+mod stats;
 mod terminal;
 
 use std::io::{self, Write};

@@ -12,7 +12,8 @@ const CYAN: &str = "\x1b[36m";
 const YELLOW: &str = "\x1b[33m";
 const MAGENTA: &str = "\x1b[35m";
 const BLUE: &str = "\x1b[1;34m";
-const RED: &str = "\x1b[1;31m";
+/// For what is wrong.
+pub const RED: &str = "\x1b[1;31m";
 const MATCHING: &str = "\x1b[1;4m";
 
 /// The text with colours: each kind of literal, special forms, brackets
