@@ -13,6 +13,8 @@ asan() {
     export RUSTC_BOOTSTRAP=1
     export RUSTFLAGS="-Zsanitizer=address -Cforce-frame-pointers=yes"
     export ASAN_OPTIONS="detect_leaks=0:abort_on_error=1:${ASAN_OPTIONS:-}"
+    # Frames are several times larger, and the threads of tests have 2 MiB.
+    export RUST_MIN_STACK=67108864
     export CARGO_TARGET_DIR=target/sanitize
     cargo test --target "$host" --workspace --lib
     # The sanitizer reserves address space that the limit of the tests would deny.
