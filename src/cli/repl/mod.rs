@@ -130,11 +130,7 @@ fn interactive(evaluator: &mut dyn Evaluator, styles: Styles) -> io::Result<()> 
 }
 
 /// Reads entries from a file or pipe: lines until their forms are finished.
-fn piped(
-    evaluator: &mut dyn Evaluator,
-    mut input: impl BufRead,
-    styles: Styles,
-) -> io::Result<()> {
+fn piped(evaluator: &mut dyn Evaluator, mut input: impl BufRead, styles: Styles) -> io::Result<()> {
     let mut entry = String::new();
     loop {
         let ended = input.read_line(&mut entry)? == 0;
