@@ -6,6 +6,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
+use crate::vm::Limits;
+
 /// Runs programs in the Gene language.
 #[derive(Debug, Parser)]
 #[command(
@@ -218,8 +220,8 @@ pub struct ProgramFlags {
     pub jit_loops: Option<u32>,
 
     /// Nested calls before a stack overflow is raised
-    #[arg(long, value_name = "N", default_value_t = 1_000_000, help_heading = "Limits")]
-    #[arg(value_parser = clap::value_parser!(u64).range(1..=16_000_000))]
+    #[arg(long, value_name = "N", default_value_t = Limits::default().depth as u64)]
+    #[arg(help_heading = "Limits", value_parser = clap::value_parser!(u64).range(1..=16_000_000))]
     pub max_depth: u64,
 
     /// Memory for objects before an error is raised, such as 64m or 2g

@@ -16,7 +16,7 @@ use crate::syntax::Node;
 /// A program that has been loaded but not run.
 #[derive(Default)]
 pub struct Inspection {
-    /// Its text.
+    /// Where its text is.
     pub sources: SourceMap,
     /// What is wrong with it.
     pub diagnostics: Vec<Diagnostic>,
@@ -53,8 +53,14 @@ impl Inspection {
         inspection
     }
 
-    fn text(&self) -> &str {
+    /// Its text.
+    pub fn text(&self) -> &str {
         self.sources.get(self.file).map_or("", |source| &source.text)
+    }
+
+    /// Its name in reports.
+    pub fn name(&self) -> &str {
+        self.sources.get(self.file).map_or("", |source| &source.name)
     }
 
     /// The forms of the program, as far as they can be made out.

@@ -2,6 +2,9 @@
 //!
 //! - `flags`: the table of commands and flags
 //! - `mod.rs`: which command does what
+//! - `run`: programs, texts, and what the prompt talks to
+//! - `repl`: the prompt
+//! - `stats`: times and counters
 //! - `inspect`: what the stages make of a program, without running it
 //! - `lexer`: the words and brackets of a text, for colours and listings
 //! - `terminal`: output, colours, readers that go away
@@ -13,16 +16,19 @@ pub mod flags;
 mod inspect;
 pub mod lexer;
 mod repl;
+mod run;
 mod stats;
 mod terminal;
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, error::ErrorKind};
 
 use crate::compiler;
-use flags::{Cli, Color, Command, LanguageFlags, Switch};
+use crate::diag::suggest;
+use flags::{Cli, Color, Command, LanguageFlags, RunArgs, Switch};
 use inspect::Inspection;
 
 /// Stack of the thread that everything runs on; only what is used takes
@@ -85,7 +91,7 @@ fn execute(cli: Cli) -> io::Result<ExitCode> {
             let mut out = terminal::buffered();
             match documents::man(args.command.as_deref(), &mut out)? {
                 true => out.flush().map(|()| ExitCode::SUCCESS),
-                false => usage("there is no such command"),
+                false => usage(ErrorKind::InvalidValue, "there is no such command"),
             }
         }
         Some(Command::Completions(args)) => {
@@ -94,7 +100,13 @@ fn execute(cli: Cli) -> io::Result<ExitCode> {
             terminal::Stdout.write_all(&text)?;
             Ok(ExitCode::SUCCESS)
         }
-        _ => Ok(ExitCode::SUCCESS),
+        Some(Command::Run(args)) => run_program(&args, color, false),
+        Some(Command::Eval(args)) => match args.program.split_first() {
+            Some((text, rest)) => run::text(&args.flags, &text.to_string_lossy(), rest, color),
+            None => usage(ErrorKind::MissingRequiredArgument, "TEXT is missing"),
+        },
+        Some(Command::Repl(args)) => run::prompt(&args.flags, color),
+        None => run_program(&cli.run, color, true),
     }
 }
 
@@ -104,6 +116,34 @@ fn compiler_options(flags: &LanguageFlags) -> compiler::Options {
         type_check: !flags.no_type_check,
         ..compiler::Options::default()
     }
+}
+
+/// `gene run` and `gene` without a command, which starts a prompt if there is
+/// nothing to run.
+fn run_program(args: &RunArgs, color: Color, bare: bool) -> io::Result<ExitCode> {
+    let Some((file, rest)) = args.program.split_first() else {
+        return match (io::stdin().is_terminal(), bare) {
+            (true, true) => run::prompt(&args.flags, color),
+            (true, false) => usage(ErrorKind::MissingRequiredArgument, "FILE is missing"),
+            (false, _) => run::file(&args.flags, Path::new("-"), &[], color),
+        };
+    };
+    let path = Path::new(file);
+    if bare && file != "-" && path.extension().is_none() && !path.exists() {
+        return unknown_command(&file.to_string_lossy());
+    }
+    run::file(&args.flags, path, rest, color)
+}
+
+/// Reports a word that is neither a command nor a file.
+fn unknown_command(word: &str) -> io::Result<ExitCode> {
+    let table = Cli::command();
+    let commands = table.get_subcommands().map(clap::Command::get_name);
+    let mut message = format!("there is no command or file `{word}`");
+    if let Some(near) = suggest(word, commands) {
+        message += &format!(": did you mean `{near}`?");
+    }
+    usage(ErrorKind::InvalidSubcommand, &message)
 }
 
 /// Reports what is wrong with a program that was looked at.
@@ -116,8 +156,8 @@ fn report(program: &Inspection, color: Color) -> ExitCode {
 }
 
 /// Reports a wrong use of the command line.
-fn usage(message: &str) -> io::Result<ExitCode> {
-    let error = Cli::command().error(ErrorKind::InvalidValue, message);
+fn usage(kind: ErrorKind, message: &str) -> io::Result<ExitCode> {
+    let error = Cli::command().error(kind, message);
     error.print()?;
     Ok(ExitCode::from(USAGE))
 }

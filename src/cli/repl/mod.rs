@@ -24,7 +24,7 @@ use super::stats::{Clock, shown};
 use super::terminal::{self, Stdout};
 use crate::diag::Style;
 use command::Entry;
-use complete::Vocabulary;
+pub use complete::Vocabulary;
 use helper::{Assistant, is_unfinished};
 pub use words::vocabulary;
 

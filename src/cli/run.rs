@@ -1,0 +1,201 @@
+//! Running programs: `gene run`, `gene eval`, and the machine behind the prompt.
+
+use std::ffi::OsString;
+use std::io::{self, IsTerminal, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+use super::flags::{Color, Dump, ProgramFlags, Switch};
+use super::inspect::{self, Inspection};
+use super::repl::{self, Answer, Evaluator, Vocabulary};
+use super::stats::{self, Clock};
+use super::terminal::{self, Stdout};
+use super::{FAILED, inspect::listing};
+use crate::diag::Style;
+use crate::engine::{Engine, Failure, Options};
+use crate::value::Value;
+use crate::vm::{Limits, interrupt};
+
+/// Runs a file, or standard input for `-`.
+///
+/// # Errors
+/// Those of writing to standard output, here and below.
+pub fn file(
+    flags: &ProgramFlags,
+    path: &Path,
+    args: &[OsString],
+    color: Color,
+) -> io::Result<ExitCode> {
+    program(flags, Inspection::load(path), args, color, |_, _| Ok(()))
+}
+
+/// Runs a text and prints its value.
+pub fn text(
+    flags: &ProgramFlags,
+    text: &str,
+    args: &[OsString],
+    color: Color,
+) -> io::Result<ExitCode> {
+    program(flags, Inspection::of_text("<eval>", text), args, color, |engine, value| {
+        match shown(engine, value) {
+            Some(text) => writeln!(engine.vm.out, "{text}"),
+            None => Ok(()),
+        }
+    })
+}
+
+/// Starts a prompt.
+pub fn prompt(flags: &ProgramFlags, color: Color) -> io::Result<ExitCode> {
+    let clock = Clock::start();
+    let style = terminal::style(color, &io::stderr());
+    let mut session = Session { engine: engine(flags), style, backtrace: flags.backtrace };
+    repl::run(&mut session, color)?;
+    finish(&mut session.engine, flags, &clock)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn program(
+    flags: &ProgramFlags,
+    mut program: Inspection,
+    args: &[OsString],
+    color: Color,
+    then: impl FnOnce(&mut Engine, Value) -> io::Result<()>,
+) -> io::Result<ExitCode> {
+    let clock = Clock::start();
+    dump(flags, &mut program)?;
+    if !program.diagnostics.is_empty() {
+        return Ok(super::report(&program, color));
+    }
+    let style = terminal::style(color, &io::stderr());
+    let args: Vec<String> = args.iter().map(|a| a.to_string_lossy().into_owned()).collect();
+    let mut engine = engine(flags);
+    let code = match engine.run(program.name(), program.text(), &args) {
+        Ok(value) => {
+            then(&mut engine, value)?;
+            ExitCode::SUCCESS
+        }
+        Err(failure) => {
+            // What was printed before stands before the report.
+            engine.vm.flush();
+            io::stderr().write_all(report(&engine, &failure, style, flags.backtrace).as_bytes())?;
+            ExitCode::from(FAILED)
+        }
+    };
+    finish(&mut engine, flags, &clock)?;
+    Ok(code)
+}
+
+/// An engine as the flags want it, which writes to standard output.
+fn engine(flags: &ProgramFlags) -> Engine {
+    let mut engine = Engine::new(Options {
+        contracts: flags.language.contracts == Switch::On,
+        type_check: !flags.language.no_type_check,
+        strict_nil: flags.language.strict_nil,
+        limits: Limits {
+            depth: flags.max_depth as usize,
+            heap_bytes: flags.max_heap.unwrap_or(usize::MAX),
+        },
+        gc_stress: flags.gc_stress,
+        verify_heap: flags.verify_heap,
+    });
+    engine.vm.out = match io::stdout().is_terminal() {
+        true => Box::new(io::LineWriter::new(Stdout)),
+        false => Box::new(terminal::buffered()),
+    };
+    engine
+}
+
+/// Writes out what is still buffered, and the counters if they are wanted.
+fn finish(engine: &mut Engine, flags: &ProgramFlags, clock: &Clock) -> io::Result<()> {
+    engine.vm.out.flush()?;
+    if flags.stats {
+        let table = stats::report(clock.elapsed(), &engine.vm.heap);
+        io::stderr().write_all(table.as_bytes())?;
+    }
+    Ok(())
+}
+
+/// Writes what `--dump` asks for.
+fn dump(flags: &ProgramFlags, program: &mut Inspection) -> io::Result<()> {
+    if flags.dump.is_empty() {
+        return Ok(());
+    }
+    let mut err = io::BufWriter::new(io::stderr());
+    if flags.dump.contains(&Dump::Tokens) {
+        program.write_tokens(&mut err)?;
+    }
+    let nodes = program.read();
+    if flags.dump.contains(&Dump::Syntax) {
+        inspect::write_forms(&nodes, &mut err)?;
+    }
+    if flags.dump.contains(&Dump::Code) {
+        let options = super::compiler_options(&flags.language);
+        err.write_all(program.compile(&nodes, &options).as_bytes())?;
+    }
+    err.flush()
+}
+
+/// The report of a failure, with the trace if it is wanted.
+fn report(engine: &Engine, failure: &Failure, style: Style, backtrace: bool) -> String {
+    let mut text = engine.render(failure, style);
+    if let (true, Failure::Raised(thrown)) = (backtrace, failure) {
+        for frame in engine.trace(thrown.0) {
+            text += &format!("  at {frame}\n");
+        }
+    }
+    text
+}
+
+/// The data form of a value that says something.
+fn shown(engine: &Engine, value: Value) -> Option<String> {
+    (value != Value::NIL && value != Value::VOID).then(|| engine.vm.display_data(value))
+}
+
+/// What the prompt talks to.
+struct Session {
+    engine: Engine,
+    style: Style,
+    backtrace: bool,
+}
+
+/// What entries are called in reports.
+const ENTRY: &str = "<repl>";
+
+impl Evaluator for Session {
+    fn evaluate(&mut self, forms: &str) -> Result<Answer, String> {
+        // A signal that came while nothing ran is not for this evaluation.
+        self.engine.vm.interrupt.take();
+        let result = self.engine.eval_named(ENTRY, forms);
+        self.engine.vm.flush();
+        match result {
+            Ok(value) => Ok(Answer {
+                shown: shown(&self.engine, value),
+                class: self.engine.vm.type_name(value),
+            }),
+            Err(failure) => Err(report(&self.engine, &failure, self.style, self.backtrace)),
+        }
+    }
+
+    fn listing(&mut self, forms: &str) -> Result<String, String> {
+        let module = self.engine.compile(ENTRY, forms);
+        let sources = &self.engine.vm.sources;
+        match module {
+            Ok(module) => {
+                let source = sources.get(crate::source::FileId(module.main.file));
+                Ok(listing(&module, source.map(|source| &**source)))
+            }
+            Err(diagnostics) => {
+                Err(diagnostics.iter().map(|d| d.render(sources, self.style)).collect())
+            }
+        }
+    }
+
+    fn vocabulary(&self) -> Vocabulary {
+        repl::vocabulary(&self.engine.vm, self.engine.vm.modules.first().copied())
+    }
+
+    fn stopper(&self) -> Box<dyn Fn() + Send> {
+        let interrupt = self.engine.vm.interrupt.clone();
+        Box::new(move || interrupt.set(interrupt::CANCEL))
+    }
+}
