@@ -20,6 +20,7 @@ mod objects;
 mod output;
 mod patterns;
 mod process;
+mod reading;
 mod regex;
 mod strings;
 mod system;
@@ -57,6 +58,7 @@ pub fn install(vm: &mut Vm) {
     output::install(vm);
     patterns::install(vm);
     process::install(vm);
+    reading::install(vm);
     regex::install(vm);
     strings::install(vm);
     system::install(vm);

@@ -1,10 +1,15 @@
 //! Dates and times (13.7).
 
+use std::sync::LazyLock;
+use std::time::Instant;
+
+use gene_isa::Symbol;
 use gene_isa::datum::{Date, Time};
 use jiff::{Timestamp, ToSpan, Zoned};
 
 use super::{Natives, Outcome, int, methods, text, wrong_receiver};
 use crate::object::foreign::foreign;
+use crate::object::misc::int_of;
 use crate::object::time::{self, DateData, DateTimeData, TimeData, zone_name};
 use crate::value::Value;
 use crate::vm::{Args, ClassName, Throw, Vm};
@@ -18,6 +23,9 @@ pub(super) fn install(vm: &mut Vm) {
         Ok(Value::float(Timestamp::now().as_microsecond() as f64 / 1e6))
     });
     vm.define_fn_in("time/now_us", 0, 0, |vm, _| Ok(int(vm, Timestamp::now().as_microsecond())));
+
+    vm.computed_globals.insert(Symbol::intern("duration_start"), duration_start);
+    vm.computed_globals.insert(Symbol::intern("duration"), duration);
 
     for class in [ClassName::Date, ClassName::DateTime] {
         methods(vm, class, DATE);
@@ -42,6 +50,31 @@ const TIME: &Natives = &[
     (&["offset"], 0, 0, offset),
     (&["timezone"], 0, 0, timezone),
 ];
+
+/// Name of the hidden global that holds when the clock was started.
+const STARTED: &str = "\0duration";
+
+/// Microseconds on a clock that never goes back.
+fn monotonic_us() -> i64 {
+    static EPOCH: LazyLock<Instant> = LazyLock::new(Instant::now);
+    EPOCH.elapsed().as_micros() as i64
+}
+
+/// `$duration_start`
+fn duration_start(vm: &mut Vm) -> Outcome {
+    let started = int(vm, monotonic_us());
+    vm.globals.insert(Symbol::intern(STARTED), started);
+    Ok(int(vm, Timestamp::now().as_microsecond()))
+}
+
+/// `$duration`
+fn duration(vm: &mut Vm) -> Outcome {
+    let started = vm.globals.get(&Symbol::intern(STARTED)).copied();
+    match started.and_then(int_of) {
+        Some(started) => Ok(int(vm, monotonic_us() - started)),
+        None => Err(vm.runtime_error("$duration was read before $duration_start")),
+    }
+}
 
 fn date_of(date: jiff::civil::Date) -> Date {
     Date { year: date.year() as u16, month: date.month() as u8, day: date.day() as u8 }

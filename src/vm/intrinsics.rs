@@ -180,6 +180,9 @@ impl Vm {
         if let Some(value) = self.globals.get(&name) {
             return Ok(*value);
         }
+        if let Some(compute) = self.computed_globals.get(&name) {
+            return compute(self);
+        }
         Ok(match name.as_str() {
             "ns" => code.module.namespace.value(),
             _ => Value::VOID,

@@ -154,6 +154,9 @@ pub struct Vm {
     pub builtins: FxHashMap<Symbol, Value>,
     /// Variables whose names begin with `$`, without it.
     pub globals: FxHashMap<Symbol, Value>,
+    /// Globals that are computed when they are read, unless a program has set
+    /// them.
+    pub computed_globals: FxHashMap<Symbol, fn(&mut Vm) -> Result<Value, Throw>>,
     /// All modules that have been loaded; their variables are roots.
     pub modules: Vec<Gc<Module>>,
     /// Names the runtime looks up often.
@@ -227,6 +230,7 @@ impl Vm {
             next_class_id: 0,
             builtins: FxHashMap::default(),
             globals: FxHashMap::default(),
+            computed_globals: FxHashMap::default(),
             modules: Vec::new(),
             names: Names::new(),
             sources: SourceMap::default(),

@@ -197,7 +197,10 @@ impl<'de> Visitor<'de> for Item<'_, '_> {
 
 /// The value that Gene text denotes; it must be exactly one.
 fn read_one(vm: &mut Vm, source: &str) -> Outcome {
-    Err(vm.parse_error(format!("Invalid JSON: cannot read {source}")))
+    match vm.read_data(source)?[..] {
+        [value] => Ok(value),
+        _ => Err(vm.parse_error(format!("Invalid JSON: {TAG} must be followed by one value"))),
+    }
 }
 
 /// The Gene value that an object with the key `genetype` stands for; else the
