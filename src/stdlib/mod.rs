@@ -20,6 +20,7 @@ mod objects;
 mod output;
 mod patterns;
 mod process;
+mod ranges;
 mod reading;
 mod regex;
 mod strings;
@@ -58,6 +59,7 @@ pub fn install(vm: &mut Vm) {
     output::install(vm);
     patterns::install(vm);
     process::install(vm);
+    ranges::install(vm);
     reading::install(vm);
     regex::install(vm);
     strings::install(vm);
