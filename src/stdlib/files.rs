@@ -129,10 +129,13 @@ fn read(vm: &mut Vm, args: Args) -> Outcome {
 }
 
 fn read_path(vm: &mut Vm, path: &str) -> Outcome {
-    match fs::read_to_string(path) {
-        Ok(content) => Ok(text(vm, &content)),
-        Err(error) => Err(io_error(vm, "read file", path, &error)),
-    }
+    let content = content(vm, path)?;
+    Ok(text(vm, &content))
+}
+
+/// What a file contains.
+pub(super) fn content(vm: &mut Vm, path: &str) -> Result<String, Throw> {
+    fs::read_to_string(path).map_err(|error| io_error(vm, "read file", path, &error))
 }
 
 fn write(vm: &mut Vm, args: Args) -> Outcome {
@@ -155,13 +158,9 @@ fn append(vm: &mut Vm, args: Args) -> Outcome {
 
 fn read_lines(vm: &mut Vm, args: Args) -> Outcome {
     let path = path_arg(vm, args, 0)?;
-    match fs::read_to_string(&path) {
-        Ok(content) => {
-            let lines: Vec<Value> = content.lines().map(|line| text(vm, line)).collect();
-            Ok(array(vm, &lines))
-        }
-        Err(error) => Err(io_error(vm, "read file", &path, &error)),
-    }
+    let content = content(vm, &path)?;
+    let lines: Vec<Value> = content.lines().map(|line| text(vm, line)).collect();
+    Ok(array(vm, &lines))
 }
 
 fn test(vm: &mut Vm, args: Args, holds: fn(&Path) -> bool) -> Outcome {

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use rustc_hash::FxHashSet;
 
 use super::*;
-use crate::heap::header::{FROZEN, SEALED, header_of};
+use crate::heap::header::{FROZEN, header_of};
 use crate::object::foreign::Foreign;
 use crate::object::record::as_record;
 use crate::object::{BoundMethod, EnumValue, Function, Gene, HashObject, Kind, Quoted, kind_of};
@@ -50,26 +50,9 @@ pub fn freeze(vm: &mut Vm, value: Value) -> Result<(), Throw> {
 #[inline]
 pub(super) fn check_mutable(vm: &mut Vm, value: Value, action: &str) -> Result<(), Throw> {
     match header_of(value) {
-        Some(header) if header.is_immutable() => Err(immutable(vm, value, action)),
+        Some(header) if header.is_immutable() => Err(vm.immutable(value, action)),
         _ => Ok(()),
     }
-}
-
-#[cold]
-fn immutable(vm: &mut Vm, value: Value, action: &str) -> Throw {
-    let sealed = header_of(value).is_some_and(|h| h.has(SEALED));
-    let state = if sealed { "sealed" } else { "frozen" };
-    let kind = match kind_of(value) {
-        Some(Kind::Array) => "array",
-        Some(Kind::Map) => "map",
-        Some(Kind::Gene) => "gene",
-        Some(Kind::HashObject) => match Gc::<HashObject>::from_value(value) {
-            Some(table) if table.is_set() => "hash set",
-            _ => "hash map",
-        },
-        _ => "value",
-    };
-    vm.immutable_error(format!("Cannot {action} {state} {kind}"))
 }
 
 /// How a value is reached from the one before.

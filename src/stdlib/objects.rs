@@ -2,8 +2,8 @@
 //! the natives that the prelude is written with.
 
 use super::*;
-use crate::object::{BoundMethod, Enum, EnumValue, Function, Kind, Namespace, Variant};
-use crate::object::{foreign::Foreign, kind_of, misc, string};
+use crate::object::{BoundMethod, Function, Kind, Namespace};
+use crate::object::{kind_of, misc, string};
 use crate::syntax::number::format_float;
 
 pub(super) fn install(vm: &mut Vm) {
@@ -29,6 +29,7 @@ const CLASS: &Natives = &[
     (&["name"], 0, 0, class_name),
     (&["parent"], 0, 0, parent),
     (&["method_intent"], 1, 1, method_intent),
+    (&["method_examples"], 1, 1, method_examples),
 ];
 
 const NAMESPACE: &Natives = &[
@@ -43,6 +44,7 @@ const FUNCTIONS: &Natives = &[
     (&["typeof"], 1, 1, type_of),
     (&["assert"], 1, 2, assert),
     (&["function_intent"], 1, 1, |vm, args| intent(vm, args.get(0))),
+    (&["function_examples"], 1, 1, |vm, args| examples(vm, args.get(0))),
     (&["__method"], 3, 3, add_method),
     (&["__member"], 3, 3, add_member),
     (&["__callable"], 2, 2, check_callable),
@@ -69,46 +71,12 @@ fn to_s(vm: &mut Vm, args: Args) -> Outcome {
 }
 
 fn is(vm: &mut Vm, args: Args) -> Outcome {
-    match belongs(vm, args.this(), args.get(0)) {
-        Some(result) => Ok(Value::bool(result)),
-        None => Err(vm.type_error("is requires a type")),
-    }
-}
-
-/// Whether a value belongs to a class, an enum, or the type of a name; `None`
-/// if `ty` is no type.
-fn belongs(vm: &Vm, value: Value, ty: Value) -> Option<bool> {
-    if let Some(class) = Gc::<Class>::from_value(ty) {
-        return Some(vm.class_of(value).is_a(class));
-    }
-    if let Some(wanted) = Gc::<Enum>::from_value(ty) {
-        let variant = Gc::<EnumValue>::from_value(value).map(|v| v.variant);
-        let variant = variant.or_else(|| Gc::<Variant>::from_value(value));
-        return Some(variant.is_some_and(|v| v.parent == wanted));
-    }
-    let name = vm.name_of(ty)?;
-    let any_of = |classes: &[ClassName]| {
-        let own = vm.class_of(value);
-        Some(classes.iter().any(|c| own.is_a(vm.class(*c))))
-    };
-    match name.as_str() {
-        "Any" => Some(true),
-        "Numeric" => any_of(&[ClassName::Int, ClassName::Float]),
-        "Collection" => {
-            use ClassName::*;
-            any_of(&[Array, Map, HashMap, HashSet])
-        }
-        _ => belongs(
-            vm,
-            value,
-            vm.builtins.get(&name).copied().filter(|v| vm.name_of(*v).is_none())?,
-        ),
-    }
+    Ok(Value::bool(vm.is_type(args.this(), args.get(0))?))
 }
 
 fn to(vm: &mut Vm, args: Args) -> Outcome {
     let (value, ty) = (args.this(), args.get(0));
-    if belongs(vm, value, ty) == Some(true) {
+    if vm.is_type(value, ty)? {
         return Ok(value);
     }
     let class = Gc::<Class>::from_value(ty).map(|c| c.name);
@@ -131,12 +99,7 @@ fn truncate(vm: &mut Vm, number: f64) -> Outcome {
         return Err(vm.runtime_error(format!("cannot convert {shown} to Int: out of range")));
     }
     if whole != number {
-        let shown = format_float(number);
-        let warning = format!(
-            "Warning: Lossy conversion Float -> Int for value: {shown} -> {}\n",
-            whole as i64
-        );
-        vm.write_err(&warning);
+        vm.warn_lossy(number, whole as i64, "value");
     }
     Ok(int(vm, whole as i64))
 }
@@ -169,6 +132,13 @@ fn method_arg(vm: &mut Vm, args: Args) -> Result<Option<Value>, Throw> {
 fn method_intent(vm: &mut Vm, args: Args) -> Outcome {
     match method_arg(vm, args)? {
         Some(method) => intent(vm, method),
+        None => Ok(Value::NIL),
+    }
+}
+
+fn method_examples(vm: &mut Vm, args: Args) -> Outcome {
+    match method_arg(vm, args)? {
+        Some(method) => examples(vm, method),
         None => Ok(Value::NIL),
     }
 }
@@ -210,18 +180,11 @@ fn intent(vm: &mut Vm, function: Value) -> Outcome {
     Ok(text(vm, &intent.unwrap_or_default()))
 }
 
-/// Whether a value can be called (4.3).
-pub(super) fn is_callable(vm: &Vm, value: Value) -> bool {
-    match kind_of(value) {
-        Some(Kind::Function | Kind::Native | Kind::BoundMethod | Kind::Class | Kind::Variant) => {
-            true
-        }
-        Some(Kind::Instance) => vm.class_of(value).find_method(vm.names.call).is_some(),
-        Some(Kind::Foreign) => {
-            Gc::<Foreign>::from_value(value).is_some_and(|f| f.data.class() == "Selector")
-                || vm.class_of(value).find_method(vm.names.call).is_some()
-        }
-        _ => false,
+fn examples(vm: &mut Vm, function: Value) -> Outcome {
+    let code = metadata(vm, function)?.map(|f| f.code.data.clone());
+    match code.as_ref().and_then(|c| c.examples.as_ref()) {
+        Some(datum) => Ok(vm.value_of(datum)),
+        None => Ok(array(vm, &[])),
     }
 }
 
@@ -253,7 +216,7 @@ fn add_member(vm: &mut Vm, args: Args) -> Outcome {
 
 /// `(__callable f "map")`
 fn check_callable(vm: &mut Vm, args: Args) -> Outcome {
-    if is_callable(vm, args.get(0)) {
+    if vm.is_callable(args.get(0)) {
         return Ok(Value::NIL);
     }
     let name = vm.str_arg(args, 1)?;

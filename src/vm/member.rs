@@ -76,6 +76,9 @@ impl Vm {
         if let Some(value) = foreign.and_then(|f| as_record(f.props.get())?.get(name)) {
             return Ok(value);
         }
+        if let Some(value) = foreign.and_then(|f| f.data.member(&mut self.heap, name)) {
+            return Ok(value);
+        }
         match super::adapter::member(self, object, name) {
             Some(result) => result,
             None => Ok(Value::VOID),
