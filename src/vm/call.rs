@@ -102,7 +102,12 @@ impl Vm {
         if self.nesting >= MAX_NESTING {
             return Err(self.stack_overflow());
         }
-        let window = self.top;
+        // An instruction may call (a method `hash` or `==`) as well as a native:
+        // `top` is only kept up to date for the latter.
+        let window = match self.fp > self.frame_stack.start() {
+            true => self.top.max(self.frame_top()),
+            false => self.top,
+        };
         self.ensure_room(window, args.len() + 2)?;
         let stub = self.fp.wrapping_add(1);
         if stub >= self.frame_limit {

@@ -1142,15 +1142,20 @@ impl Vm {
     #[cold]
     #[inline(never)]
     fn collect_here(&mut self) {
+        let top = self.frame_top();
+        self.collect(top, false);
+    }
+
+    /// First register above those of the running frame; `fp` must be one.
+    pub(super) fn frame_top(&self) -> *mut Value {
         // SAFETY: `fp` is a frame.
         let frame = unsafe { *self.fp };
-        let top = match frame.top.is_null() {
+        match frame.top.is_null() {
             // SAFETY: the window lies on the register stack.
             true => unsafe { frame.base.add(frame.code.nregs as usize) },
             // SAFETY: callee windows begin here; one result may lie there.
             false => unsafe { frame.top.add(2) },
-        };
-        self.collect(top, false);
+        }
     }
 
     #[cold]
