@@ -38,7 +38,10 @@ const NAMESPACE: &Natives = &[
     (&["not_empty?"], 0, 0, |vm, args| namespace_empty(vm, args, false)),
 ];
 
-const FUNCTION: &Natives = &[(&["intent"], 0, 0, |vm, args| intent(vm, args.this()))];
+const FUNCTION: &Natives = &[
+    (&["intent"], 0, 0, |vm, args| intent(vm, args.this())),
+    (&["examples"], 0, 0, |vm, args| examples(vm, args.this())),
+];
 
 const FUNCTIONS: &Natives = &[
     (&["typeof"], 1, 1, type_of),

@@ -328,7 +328,7 @@ impl Vm {
     pub fn check_mutable(&mut self, object: Value) -> Result<(), Throw> {
         match header_of(object) {
             Some(header) if header.is_immutable() && kind_of(object) != Some(Kind::Function) => {
-                Err(self.immutable(object, "change"))
+                Err(self.immutable(object, "set item on"))
             }
             _ => Ok(()),
         }
