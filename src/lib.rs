@@ -13,3 +13,12 @@ pub mod syntax;
 pub mod value;
 pub mod vm;
 pub use engine::{Engine, Failure, Options};
+
+/// The examples of the documents run as tests.
+#[cfg(doctest)]
+mod documents {
+    #[doc = include_str!("../docs/embedding.md")]
+    mod embedding {}
+    #[doc = include_str!("../README.md")]
+    mod readme {}
+}

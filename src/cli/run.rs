@@ -11,8 +11,9 @@ use super::repl::{self, Answer, Evaluator, Vocabulary};
 use super::stats::{self, Clock};
 use super::terminal::{self, Stdout};
 use super::{FAILED, inspect::listing};
-use crate::diag::Style;
+use crate::diag::{Diagnostic, Style};
 use crate::engine::{Engine, Failure, Options};
+use crate::source::{FileId, SourceMap};
 use crate::value::Value;
 use crate::vm::{Limits, interrupt};
 
@@ -47,8 +48,8 @@ pub fn text(
 /// Starts a prompt.
 pub fn prompt(flags: &ProgramFlags, color: Color) -> io::Result<ExitCode> {
     let clock = Clock::start();
-    let style = terminal::style(color, &io::stderr());
-    let mut session = Session { engine: engine(flags), style, backtrace: flags.backtrace };
+    let look = Look { brief: repl::is_interactive(), ..Look::of(flags, color) };
+    let mut session = Session { engine: engine(flags), look };
     repl::run(&mut session, color)?;
     finish(&mut session.engine, flags, &clock)?;
     Ok(ExitCode::SUCCESS)
@@ -66,7 +67,6 @@ fn program(
     if !program.diagnostics.is_empty() {
         return Ok(super::report(&program, color));
     }
-    let style = terminal::style(color, &io::stderr());
     let args: Vec<String> = args.iter().map(|a| a.to_string_lossy().into_owned()).collect();
     let mut engine = engine(flags);
     let code = match engine.run(program.name(), program.text(), &args) {
@@ -77,7 +77,8 @@ fn program(
         Err(failure) => {
             // What was printed before stands before the report.
             engine.vm.flush();
-            io::stderr().write_all(report(&engine, &failure, style, flags.backtrace).as_bytes())?;
+            let report = report(&engine, &failure, Look::of(flags, color));
+            io::stderr().write_all(report.as_bytes())?;
             ExitCode::from(FAILED)
         }
     };
@@ -135,15 +136,49 @@ fn dump(flags: &ProgramFlags, program: &mut Inspection) -> io::Result<()> {
     err.flush()
 }
 
-/// The report of a failure, with the trace if it is wanted.
-fn report(engine: &Engine, failure: &Failure, style: Style, backtrace: bool) -> String {
-    let mut text = engine.render(failure, style);
-    if let (true, Failure::Raised(thrown)) = (backtrace, failure) {
-        for frame in engine.trace(thrown.0) {
-            text += &format!("  at {frame}\n");
+/// How reports look.
+#[derive(Clone, Copy)]
+struct Look {
+    style: Style,
+    backtrace: bool,
+    /// Whether the first line is the message alone, because only people read it.
+    brief: bool,
+}
+
+impl Look {
+    fn of(flags: &ProgramFlags, color: Color) -> Look {
+        let style = terminal::style(color, &io::stderr());
+        Look { style, backtrace: flags.backtrace, brief: false }
+    }
+
+    fn diagnostic(self, diagnostic: &Diagnostic, sources: &SourceMap) -> String {
+        let report = diagnostic.render(sources, self.style);
+        match report.split_once('\n') {
+            Some((_, details)) if self.brief => {
+                format!("Error: {}\n{details}", diagnostic.message)
+            }
+            _ => report,
         }
     }
-    text
+}
+
+/// The report of a failure, with the trace if it is wanted.
+fn report(engine: &Engine, failure: &Failure, look: Look) -> String {
+    let sources = &engine.vm.sources;
+    match failure {
+        Failure::Rejected(diagnostics) => {
+            diagnostics.iter().map(|d| look.diagnostic(d, sources)).collect()
+        }
+        Failure::Raised(thrown) => {
+            let mut text = look.diagnostic(&engine.exception_report(thrown.0), sources);
+            if look.backtrace {
+                for frame in engine.trace(thrown.0) {
+                    text += &format!("  at {frame}\n");
+                }
+            }
+            text
+        }
+    }
 }
 
 /// The data form of a value that says something.
@@ -154,8 +189,7 @@ fn shown(engine: &Engine, value: Value) -> Option<String> {
 /// What the prompt talks to.
 struct Session {
     engine: Engine,
-    style: Style,
-    backtrace: bool,
+    look: Look,
 }
 
 /// What entries are called in reports.
@@ -172,7 +206,7 @@ impl Evaluator for Session {
                 shown: shown(&self.engine, value),
                 class: self.engine.vm.type_name(value),
             }),
-            Err(failure) => Err(report(&self.engine, &failure, self.style, self.backtrace)),
+            Err(failure) => Err(report(&self.engine, &failure, self.look)),
         }
     }
 
@@ -181,11 +215,11 @@ impl Evaluator for Session {
         let sources = &self.engine.vm.sources;
         match module {
             Ok(module) => {
-                let source = sources.get(crate::source::FileId(module.main.file));
+                let source = sources.get(FileId(module.main.file));
                 Ok(listing(&module, source.map(|source| &**source)))
             }
             Err(diagnostics) => {
-                Err(diagnostics.iter().map(|d| d.render(sources, self.style)).collect())
+                Err(diagnostics.iter().map(|d| self.look.diagnostic(d, sources)).collect())
             }
         }
     }

@@ -1,6 +1,7 @@
 //! Standard output and error: colours, and readers that go away.
 
 use std::io::{self, IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::flags::Color;
 use crate::diag::Style;
@@ -27,9 +28,23 @@ pub fn style(color: Color, stream: &impl IsTerminal) -> Style {
 /// process ends at once and says nothing: that is how `gene f | head` stops.
 pub struct Stdout;
 
+/// Whether the last byte that [`Stdout`] took was no line break.
+static WITHIN_LINE: AtomicBool = AtomicBool::new(false);
+
+impl Stdout {
+    /// Ends a line that a program has begun, so that a prompt does not write over it.
+    pub fn end_line(&mut self) -> io::Result<()> {
+        if WITHIN_LINE.load(Ordering::Relaxed) { self.write_all(b"\n") } else { Ok(()) }
+    }
+}
+
 impl Write for Stdout {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        or_leave(io::stdout().write(bytes))
+        let written = or_leave(io::stdout().write(bytes))?;
+        if let Some(last) = bytes[..written].last() {
+            WITHIN_LINE.store(*last != b'\n', Ordering::Relaxed);
+        }
+        Ok(written)
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -1,6 +1,7 @@
 //! What the line editor asks while a line is typed.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 
 use rustyline::completion::Completer;
 use rustyline::highlight::{CmdKind, Highlighter};
@@ -21,6 +22,15 @@ pub struct Assistant {
     pub vocabulary: Vocabulary,
     /// Whether to colour.
     pub style: Style,
+    /// Whether the line has been finished: what is drawn now stays.
+    finished: Cell<bool>,
+}
+
+impl Assistant {
+    /// One for the beginning.
+    pub fn new(vocabulary: Vocabulary, style: Style) -> Assistant {
+        Assistant { vocabulary, style, finished: Cell::new(false) }
+    }
 }
 
 impl Helper for Assistant {}
@@ -55,11 +65,14 @@ impl Highlighter for Assistant {
     fn highlight<'l>(&self, line: &'l str, cursor: usize) -> Cow<'l, str> {
         match self.style {
             Style::Plain => Cow::Borrowed(line),
+            // Nothing is marked beside a cursor that is gone.
+            Style::Coloured if self.finished.get() => Cow::Owned(highlight(line, usize::MAX)),
             Style::Coloured => Cow::Owned(highlight(line, cursor)),
         }
     }
 
-    fn highlight_char(&self, _: &str, _: usize, _: CmdKind) -> bool {
+    fn highlight_char(&self, _: &str, _: usize, kind: CmdKind) -> bool {
+        self.finished.set(kind == CmdKind::ForcedRefresh);
         // Any character may change the meaning of those after it.
         self.style == Style::Coloured
     }

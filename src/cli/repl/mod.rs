@@ -68,11 +68,16 @@ pub fn run(evaluator: &mut dyn Evaluator, color: Color) -> io::Result<()> {
         out: terminal::style(color, &io::stdout()),
         err: terminal::style(color, &io::stderr()),
     };
-    if io::stdin().is_terminal() && io::stdout().is_terminal() {
+    if is_interactive() {
         interactive(evaluator, styles)
     } else {
         piped(evaluator, io::stdin().lock(), styles)
     }
+}
+
+/// Whether somebody sits at a terminal.
+pub fn is_interactive() -> bool {
+    io::stdin().is_terminal() && io::stdout().is_terminal()
 }
 
 #[derive(Clone, Copy)]
@@ -92,7 +97,7 @@ fn interactive(evaluator: &mut dyn Evaluator, styles: Styles) -> io::Result<()> 
         .map_err(into_io)?
         .build();
     let mut editor = Editor::<Assistant, FileHistory>::with_config(config).map_err(into_io)?;
-    editor.set_helper(Some(Assistant { vocabulary: evaluator.vocabulary(), style: styles.out }));
+    editor.set_helper(Some(Assistant::new(evaluator.vocabulary(), styles.out)));
     let history = history::file();
     if let Some(file) = &history {
         // There is none at the first start.
@@ -108,6 +113,7 @@ fn interactive(evaluator: &mut dyn Evaluator, styles: Styles) -> io::Result<()> 
         prompt = format!("\x1b[1;32m{PROMPT}\x1b[0m");
     }
     loop {
+        Stdout.end_line()?;
         let entry = match editor.readline(&(PROMPT, prompt.as_str())) {
             Ok(entry) => entry,
             Err(ReadlineError::Interrupted) => continue,
@@ -177,7 +183,7 @@ fn answer(evaluator: &mut dyn Evaluator, entry: &str, styles: Styles) -> io::Res
         Err(report) => {
             let mut text = String::new();
             match styles.err {
-                // The first line is meant for machines and long; the rest has its own colours.
+                // The rest has its own colours.
                 Style::Coloured => {
                     let (line, rest) = report.split_once('\n').unwrap_or((&report, ""));
                     highlight::paint(&mut text, highlight::RED, line);
