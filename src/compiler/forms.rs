@@ -198,7 +198,7 @@ impl Lower<'_> {
     /// Rule 8 and 10: operators, special forms, calls.
     fn by_name(&mut self, place: Place, node: &Node, g: &Gene, name: Symbol) -> Expr {
         let text = name.as_str();
-        if text.len() > 1 && text.starts_with('.') && !text.starts_with("..") {
+        if text.len() > 1 && text.starts_with('.') && !text.starts_with("..") && text != "./" {
             return self.self_call(place, g, &text[1..]);
         }
         if let Some(operator) = infix::prefix(text) {
