@@ -24,6 +24,7 @@ const ENABLED: &[&str] = &[
     "03-expressions",
     "04-functions-and-macros",
     "05-collections",
+    "07-selectors",
 ];
 
 /// Chapters that also run in the heap's checking modes by default.
@@ -33,6 +34,7 @@ const CHECKED_BY_DEFAULT: &[&str] = &[
     "03-expressions",
     "04-functions-and-macros",
     "05-collections",
+    "07-selectors",
 ];
 
 /// Programs that are too slow for a mode, each with its reason.
