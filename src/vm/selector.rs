@@ -269,11 +269,7 @@ impl State {
         };
         if carried.is_empty() {
             let message = "Selector did not match (empty)";
-            return Err(vm.error(
-                ClassName::RuntimeException,
-                "GENE.SELECTOR.NO_MATCH",
-                message,
-            ));
+            return Err(vm.error(ClassName::RuntimeException, "GENE.SELECTOR.NO_MATCH", message));
         }
         match values.copied().find(|v| v.is_nil() || v.is_void()) {
             Some(value) => Err(vm.not_found_error(value)),
