@@ -57,15 +57,19 @@ impl OrderedTable {
         entries.filter(|(_, e)| e.hash == hash).map(|(i, e)| (i, e.key)).collect()
     }
 
-    /// The entry at a position that [`OrderedTable::find`] gave.
+    /// The entry at a position that [`OrderedTable::find`] gave; without key
+    /// if it has been removed since.
     #[inline]
     pub fn at(&self, position: usize) -> Entry {
-        self.entries[position]
+        let removed = Entry { hash: 0, key: Value::UNSET, value: Value::NIL };
+        self.entries.get(position).copied().unwrap_or(removed)
     }
 
     /// Replaces the value at a position.
     pub fn set_at(&mut self, position: usize, value: Value) {
-        self.entries[position].value = value;
+        if let Some(entry) = self.entries.get_mut(position) {
+            entry.value = value;
+        }
     }
 
     /// Appends an entry whose key is not in the table.
@@ -78,7 +82,10 @@ impl OrderedTable {
 
     /// Removes the entry at a position; its value.
     pub fn remove_at(&mut self, position: usize) -> Value {
-        let entry = self.entries[position];
+        let entry = self.at(position);
+        if entry.key.is_unset() {
+            return Value::NIL;
+        }
         if let Ok(slot) = self.index.find_entry(entry.hash, |&i| i as usize == position) {
             slot.remove();
         }

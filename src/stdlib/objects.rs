@@ -4,7 +4,6 @@
 use super::*;
 use crate::object::{BoundMethod, Function, Kind, Namespace};
 use crate::object::{kind_of, misc, string};
-use crate::syntax::number::format_float;
 
 pub(super) fn install(vm: &mut Vm) {
     methods(vm, ClassName::Object, OBJECT);
@@ -98,7 +97,7 @@ fn to(vm: &mut Vm, args: Args) -> Outcome {
 fn truncate(vm: &mut Vm, number: f64) -> Outcome {
     let whole = number.trunc();
     if !(-9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0).contains(&whole) {
-        let shown = format_float(number);
+        let shown = vm.display(Value::float(number));
         return Err(vm.runtime_error(format!("cannot convert {shown} to Int: out of range")));
     }
     if whole != number {

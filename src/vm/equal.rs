@@ -43,7 +43,17 @@ impl Vm {
         if depth > MAX_DEPTH {
             return Err(self.runtime_error("values are nested too deeply to compare"));
         }
-        self.equal_objects(kind, a, b, depth + 1)
+        use Kind::*;
+        if !matches!(kind, Array | Map | HashObject | Gene | EnumValue | Quoted) {
+            return self.equal_objects(kind, a, b, depth + 1);
+        }
+        // A method `==` of an element may take the containers apart.
+        let mark = self.root_mark();
+        self.root(a);
+        self.root(b);
+        let result = self.equal_objects(kind, a, b, depth + 1);
+        self.unroot(mark);
+        result
     }
 
     fn equal_identical(&mut self, a: Value, b: Value) -> Result<bool, Throw> {
@@ -59,6 +69,18 @@ impl Vm {
             Some(method) => Ok(self.call_method_value(method, a, &[b])?.is_truthy()),
             None => Ok(a == b),
         }
+    }
+
+    /// Elements are fetched one by one: a method `==` may change the arrays.
+    fn equal_arrays(&mut self, a: Gc<Array>, b: Gc<Array>, depth: usize) -> Result<bool, Throw> {
+        let mut index = 0;
+        while let (Some(x), Some(y)) = (a.get(index), b.get(index)) {
+            if a.len() != b.len() || !self.equal_at(x, y, depth)? {
+                return Ok(false);
+            }
+            index += 1;
+        }
+        Ok(a.len() == b.len())
     }
 
     fn equal_lists(&mut self, a: &[Value], b: &[Value], depth: usize) -> Result<bool, Throw> {
@@ -77,9 +99,9 @@ impl Vm {
         if a.len() != b.len() {
             return Ok(false);
         }
-        for (key, x) in a.entries() {
-            match b.get(key) {
-                Some(y) if self.equal_at(x, y, depth)? => {}
+        for (key, _) in a.entries() {
+            match (a.get(key), b.get(key)) {
+                (Some(x), Some(y)) if self.equal_at(x, y, depth)? => {}
                 _ => return Ok(false),
             }
         }
@@ -105,7 +127,7 @@ impl Vm {
             Kind::Str => both!(Str, |x, y| x.as_str() == y.as_str()),
             Kind::BoxedInt => both!(BoxedInt, |x, y| x.number == y.number),
             Kind::Array => {
-                both!(Array, |x, y| self.equal_lists(&x.to_vec(), &y.to_vec(), depth)?)
+                both!(Array, |x, y| self.equal_arrays(x, y, depth)?)
             }
             Kind::Map => match (as_record(a), as_record(b)) {
                 (Some(x), Some(y)) => self.equal_maps(x, y, depth)?,
@@ -119,7 +141,7 @@ impl Vm {
                         (None, None) => true,
                         _ => false,
                     }
-                    && self.equal_lists(&x.children.to_vec(), &y.children.to_vec(), depth)?
+                    && self.equal_arrays(x.children, y.children, depth)?
             }),
             Kind::Range => {
                 both!(Range, |x, y| (x.start, x.end, x.step) == (y.start, y.end, y.step))
@@ -147,7 +169,12 @@ impl Vm {
         if a.len() != b.len() || a.is_set() != b.is_set() {
             return Ok(false);
         }
-        for (key, x) in a.entries() {
+        let entries = a.entries();
+        for (key, value) in &entries {
+            self.root(*key);
+            self.root(*value);
+        }
+        for (key, x) in entries {
             let hash = self.hash(key)?;
             match self.table_find(b, hash, key)? {
                 Some(at) => {
@@ -180,6 +207,17 @@ impl Vm {
         if depth > MAX_DEPTH {
             return Err(self.runtime_error("value is nested too deeply to be a key"));
         }
+        let mark = self.root_mark();
+        if matches!(kind, Kind::Array | Kind::Map | Kind::EnumValue) {
+            // A method `hash` of an element may take the containers apart.
+            self.root(value);
+        }
+        let hash = self.hash_object(kind, value, depth);
+        self.unroot(mark);
+        hash
+    }
+
+    fn hash_object(&mut self, kind: Kind, value: Value, depth: usize) -> Result<u64, Throw> {
         let mut hasher = FxBuildHasher.build_hasher();
         (kind as u8).hash(&mut hasher);
         match kind {
@@ -188,14 +226,17 @@ impl Vm {
             }
             Kind::BoxedInt => misc::int_of(value).hash(&mut hasher),
             Kind::Array => {
-                for item in Gc::<Array>::from_value(value).map(|a| a.to_vec()).unwrap_or_default() {
+                let (mut index, array) = (0, Gc::<Array>::from_value(value));
+                while let Some(item) = array.and_then(|a| a.get(index)) {
                     self.hash_at(item, depth + 1)?.hash(&mut hasher);
+                    index += 1;
                 }
             }
             Kind::Map => {
                 // In any order: equal maps may have other orders.
                 let mut sum = 0u64;
-                for (key, item) in as_record(value).map(|m| m.entries()).unwrap_or_default() {
+                for (key, _) in as_record(value).map(|m| m.entries()).unwrap_or_default() {
+                    let item = as_record(value).and_then(|m| m.get(key)).unwrap_or(Value::NIL);
                     let pair = (key.id(), self.hash_at(item, depth + 1)?);
                     sum = sum.wrapping_add(FxBuildHasher.hash_one(pair));
                 }
@@ -266,12 +307,17 @@ impl Vm {
             return Ok(table.table.borrow().find(hash, same));
         }
         let candidates = table.table.borrow().candidates(hash);
+        let mark = self.root_mark();
+        self.roots.extend(candidates.iter().map(|(_, candidate)| candidate));
+        let mut found = Ok(None);
         for (at, candidate) in candidates {
-            if self.equal(candidate, key)? {
-                return Ok(Some(at));
+            found = self.equal(candidate, key).map(|equal| equal.then_some(at));
+            if !matches!(found, Ok(None)) {
+                break;
             }
         }
-        Ok(None)
+        self.unroot(mark);
+        found
     }
 
     /// Value of a key in a hash map.
