@@ -90,8 +90,14 @@ impl Lower<'_> {
 
     fn gene(&mut self, node: &Node, g: &Gene) -> Expr {
         let place = place_of(node);
-        if g.sealed || g.head.is_symbol("_") || matches!(g.head.kind, Kind::Quote(_)) {
+        if g.sealed || g.head.is_symbol("_") {
             return self.constructor(place, g);
+        }
+        if matches!(g.head.kind, Kind::Quote(_)) {
+            // A quoted operand or receiver: (`a == x), (`a .to_s).
+            let second = g.children.first().filter(|n| is_operation(n));
+            let operation = second.and_then(|second| self.by_second(place, g, second));
+            return operation.unwrap_or_else(|| self.constructor(place, g));
         }
         let bare = g.children.is_empty() && g.props.is_empty();
         if bare && matches!(g.head.kind, Kind::Int(_) | Kind::Float(_)) {
@@ -105,6 +111,8 @@ impl Lower<'_> {
         match &g.head.kind {
             Kind::Symbol(name) => self.by_name(place, node, g, *name),
             Kind::Path(segments) => self.by_path(place, g, segments),
+            // A string with holes.
+            Kind::Gene(head) if head.head.is_symbol("#Str") => self.constructor(place, g),
             Kind::Gene(_) | Kind::Selector(_) => self.call(place, g),
             Kind::Unquote { .. } => self.constructor(place, g),
             _ => self.constructor(place, g),
@@ -370,12 +378,24 @@ pub(super) fn spread_at(nodes: &[Node], at: usize) -> (Option<&Node>, bool, usiz
     }
 }
 
+/// Whether a form with this second item and a quoted head is an operation on
+/// the quoted value, rather than a constructor.
+fn is_operation(second: &Node) -> bool {
+    let Kind::Symbol(name) = &second.kind else { return false };
+    let name = name.as_str();
+    let method = name.strip_prefix('.').is_some_and(|m| m.starts_with(char::is_alphabetic));
+    method || Operator::of(name).is_some()
+}
+
 /// `xs...` without the dots.
 pub(super) fn unspread(node: &Node) -> Option<Kind> {
     match &node.kind {
         Kind::Symbol(name) => {
             let rest = name.as_str().strip_suffix("...").filter(|r| !r.is_empty())?;
-            Some(Kind::Symbol(Symbol::intern(rest)))
+            Some(match rest {
+                "nil" => Kind::Nil,
+                _ => Kind::Symbol(Symbol::intern(rest)),
+            })
         }
         Kind::Path(segments) => {
             let (last, before) = segments.split_last()?;
