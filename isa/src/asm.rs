@@ -95,7 +95,7 @@ struct Draft {
     /// Jumps to labels: line, instruction, operand.
     jumps: Vec<(u32, usize, Operand, String)>,
     /// Handlers: line, start, end and target.
-    handlers: Vec<(u32, [String; 3], u16, u16)>,
+    handlers: Vec<(u32, [String; 3], Handler)>,
 }
 
 impl Draft {
@@ -210,7 +210,13 @@ impl Draft {
             }
             ".handler" => {
                 let places = [p.word()?, p.word()?, p.word()?];
-                self.handlers.push((line, places, p.number("r")?, p.number("")?));
+                let (exception, scopes) = (p.number("r")?, p.number("")?);
+                let catches = !p.at_end();
+                if catches && p.word()? != "catch" {
+                    return Err("expected catch or the end of the line".into());
+                }
+                let handler = Handler { start: 0, end: 0, target: 0, exception, scopes, catches };
+                self.handlers.push((line, places, handler));
             }
             _ => return Err(format!("unknown directive {word}")),
         }
@@ -230,13 +236,12 @@ impl Draft {
                 .set(*operand, distance)
                 .ok_or_else(|| AsmError { line: *line, what: what() })?;
         }
-        for (line, [start, end, target], exception, scopes) in &self.handlers {
+        for (line, [start, end, target], handler) in &self.handlers {
             self.code.handlers.push(Handler {
                 start: find(*line, start)?,
                 end: find(*line, end)?,
                 target: find(*line, target)?,
-                exception: *exception,
-                scopes: *scopes,
+                ..*handler
             });
         }
         Ok(self.code)

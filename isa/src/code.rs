@@ -212,6 +212,9 @@ pub struct Handler {
     pub exception: u16,
     /// How many of `Code::scope_regs` stay; the others are given back.
     pub scopes: u16,
+    /// Whether it stands for `catch` clauses, which a generator that is being
+    /// closed passes over; others run in any case and raise again.
+    pub catches: bool,
 }
 
 /// A name that data evaluated at run time can see.

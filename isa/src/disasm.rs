@@ -96,7 +96,11 @@ impl Listing<'_> {
         for h in &code.handlers {
             let [start, end, target] =
                 [h.start, h.end, h.target].map(|pc| place(&labels, pc as i64));
-            lines.push(format!(".handler {start} {end} {target} r{} {}", h.exception, h.scopes));
+            let catches = if h.catches { " catch" } else { "" };
+            lines.push(format!(
+                ".handler {start} {end} {target} r{} {}{catches}",
+                h.exception, h.scopes
+            ));
         }
         lines.push(".code".into());
         self.instructions(code, &labels, &mut lines);

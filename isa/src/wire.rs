@@ -408,7 +408,7 @@ wire_struct!(KeyParam: name, optional, ty);
 wire_struct!(Params: positional, rest, keywords, keyword_rest);
 wire_struct!(Check: ty, kind, name);
 wire_struct!(CallDesc: method, keywords, positional);
-wire_struct!(Handler: start, end, target, exception, scopes);
+wire_struct!(Handler: start, end, target, exception, scopes, catches);
 wire_struct!(EnvVar: name, depth, slot, constant, ty);
 wire_struct!(Env: vars, caller);
 wire_struct!(Code:

@@ -22,7 +22,7 @@ const VALID: &str = "
 .check t0 variable x (register r6 T)
 .env e0 (x 0 0)
 .scopes r4 r5
-.handler L0 L1 L2 r6 1
+.handler L0 L1 L2 r6 1 catch
 .handler L0 L2 L2 r6 0
 .code
 L0:
@@ -241,7 +241,7 @@ fn handlers() {
     broken("L0 L1 L2 r6 1", "L0 L1 6 r6 1", "belongs to the instruction before");
     broken("L0 L1 L2 r6 1", "L0 L1 L2 r12 1", "no register r12");
     broken("L0 L1 L2 r6 1", "L0 L1 L2 r6 3", "keeps more scopes");
-    let handler = |start, end| Handler { start, end, target: 0, exception: 6, scopes: 0 };
+    let handler = |start, end| Handler { start, end, target: 0, exception: 6, scopes: 0, catches: false };
     let with = |handlers: Vec<Handler>| Code { handlers, ..code(VALID) };
     refused(&with(vec![handler(0, 4), handler(2, 6)]), "overlap");
     refused(&with(vec![handler(0, 4), handler(1, 3)]), "hides");

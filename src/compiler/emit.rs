@@ -30,8 +30,9 @@ pub(super) enum Ctl {
     /// A loop: its number, where `break` and `continue` go, where the value of
     /// `break` goes, and how many scopes live there.
     Loop { id: LoopId, exit: Label, next: Label, value: Option<Reg>, scopes: usize },
-    /// An iteration that may have to close a generator.
-    Close { state: Reg },
+    /// An iteration that may have to close a generator; `keep` is a register for
+    /// the value that leaves.
+    Close { state: Reg, keep: Reg },
     /// An asynchronous iteration.
     CloseAsync { iterator: Reg },
     /// A `finally` body, or the end of a task scope.
@@ -56,6 +57,8 @@ pub(super) struct Region {
     pub target: Label,
     pub exception: Reg,
     pub scopes: u16,
+    /// See `Handler::catches`.
+    pub catches: bool,
 }
 
 /// One function being emitted.
@@ -299,6 +302,7 @@ impl Emit {
                     target: self.labels[region.target.0 as usize].unwrap_or(0),
                     exception: region.exception,
                     scopes: region.scopes,
+                    catches: region.catches,
                 });
             }
         }

@@ -133,11 +133,12 @@ impl Gen<'_> {
     fn each(&mut self, l: &Loop, each: &Each, exit: Label, counter: Option<Reg>) {
         let place = l.place;
         let (mark, locals) = (self.e.mark(), self.e.locals);
+        // Below the state, at whose end calls have their windows.
+        let exception = self.e.alloc();
         let state = self.e.alloc();
         for _ in 0..5 {
             self.e.alloc();
         }
-        let exception = self.e.alloc();
         self.e.keep();
         let keys = u8::from(each.with_keys);
         let temp = self.e.mark();
@@ -157,7 +158,7 @@ impl Gen<'_> {
         self.e.jump_insn(Insn::a_bc(Op::IterStep, state, 0).with_x(keys), done);
         let (start, next) = (self.e.here(), self.e.label());
         if each.closes {
-            self.e.ctl.push(Ctl::Close { state });
+            self.e.ctl.push(Ctl::Close { state, keep: exception });
         }
         let out = if each.closes { broken } else { exit };
         self.loop_body(l, out, next, None, |g| {
@@ -172,7 +173,8 @@ impl Gen<'_> {
             self.e.ctl.pop();
             let target = self.e.label();
             let scopes = self.e.live.len() as u16;
-            self.e.regions.push(Region { start, end, target, exception, scopes });
+            let catches = false;
+            self.e.regions.push(Region { start, end, target, exception, scopes, catches });
             self.e.place_label(target);
             self.iter_close(state);
             self.e.abc(Op::Rethrow, exception, 0, 0);
@@ -229,7 +231,8 @@ impl Gen<'_> {
         self.e.jump_insn(Insn::a_bc(Op::Loop, 0, 0), head);
         let target = self.e.label();
         let scopes = self.e.live.len() as u16;
-        self.e.regions.push(Region { start, end, target, exception, scopes });
+        let catches = false;
+        self.e.regions.push(Region { start, end, target, exception, scopes, catches });
         self.e.place_label(target);
         self.async_close(iterator);
         self.e.abc(Op::Rethrow, exception, 0, 0);
@@ -285,7 +288,8 @@ impl Gen<'_> {
         self.guarded(|g| g.to(&t.body, out));
         let end = self.e.here();
         self.e.jump(done);
-        self.e.regions.push(Region { start, end, target, exception, scopes });
+        let catches = true;
+        self.e.regions.push(Region { start, end, target, exception, scopes, catches });
         self.e.place_label(target);
         for catch in &t.catches {
             let next = self.e.label();
@@ -369,6 +373,7 @@ impl Gen<'_> {
             target: thrown,
             exception: value,
             scopes: scopes as u16,
+            catches: false,
         };
         self.e.regions.push(region);
         self.e.place_label(thrown);

@@ -525,7 +525,7 @@ impl<'a> Gen<'a> {
     }
 
     /// Jumps out of the forms around, doing what they want done first.
-    pub fn leave(&mut self, exit: Exit, value: Option<Reg>) {
+    pub fn leave(&mut self, exit: Exit, mut value: Option<Reg>) {
         let mut at = self.e.ctl.len();
         while at > 0 {
             at -= 1;
@@ -546,8 +546,14 @@ impl<'a> Gen<'a> {
                         return self.e.jump(next);
                     }
                 }
-                Ctl::Close { state } => {
-                    let state = *state;
+                Ctl::Close { state, keep } => {
+                    let (state, keep) = (*state, *keep);
+                    // The call that closes has its window over the registers
+                    // above the state.
+                    if let Some(above) = value.filter(|v| *v > state) {
+                        self.e.mov(keep, above);
+                        value = Some(keep);
+                    }
                     self.iter_close(state);
                 }
                 Ctl::CloseAsync { iterator } => {

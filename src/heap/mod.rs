@@ -265,7 +265,7 @@ impl Heap {
         self.old_bytes += marker.bytes;
         self.stack = marker.into_stack();
         self.sweep(full);
-        self.requested = false;
+        self.requested = self.stress;
         if full {
             self.full_bytes = self.old_bytes;
         }

@@ -84,7 +84,10 @@ impl Trace for Coroutine {
     fn trace(&self, marker: &mut Marker) {
         marker.object(self.code);
         marker.value(self.slot.get());
-        marker.values(self.registers());
+        // What has ended keeps nothing, and stores into it had no barrier.
+        if self.state.get() != CoState::Done {
+            marker.values(self.registers());
+        }
     }
     fn bytes(&self) -> usize {
         size_of::<Coroutine>() + size_of_val(self.registers())

@@ -10,6 +10,7 @@ mod base64;
 mod bytes;
 mod files;
 mod freeze;
+mod generators;
 mod genes;
 mod hashes;
 mod iterators;
@@ -49,6 +50,7 @@ pub fn install(vm: &mut Vm) {
     bytes::install(vm);
     files::install(vm);
     freeze::install(vm);
+    generators::install(vm);
     genes::install(vm);
     hashes::install(vm);
     iterators::install(vm);

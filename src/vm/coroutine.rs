@@ -9,7 +9,7 @@ use super::error::Throw;
 use super::stack::Frame;
 use crate::heap::Gc;
 use crate::object::coroutine::CoState;
-use crate::object::{Coroutine, Function};
+use crate::object::{Array, Coroutine, Function};
 use crate::value::Value;
 
 /// Why a generator is resumed.
@@ -20,6 +20,8 @@ pub mod mode {
     pub const HAS_NEXT: u8 = 1;
     /// `.close`: runs `finally` blocks.
     pub const CLOSE: u8 = 2;
+    /// `.next_pair`: as `NEXT`; the value must be an array of two elements.
+    pub const NEXT_PAIR: u8 = 3;
 }
 
 impl Vm {
@@ -71,8 +73,9 @@ impl Vm {
         if !ahead.is_unset() {
             match mode {
                 mode::HAS_NEXT => return done(Value::TRUE),
-                mode::NEXT => {
+                mode::NEXT | mode::NEXT_PAIR => {
                     generator.slot.set(Value::UNSET);
+                    self.check_pair(mode, ahead)?;
                     return done(ahead);
                 }
                 _ => generator.slot.set(Value::UNSET),
@@ -101,10 +104,17 @@ impl Vm {
             };
         }
         self.fp = frame;
-        if mode == mode::CLOSE {
-            return Err(Throw(Vm::CLOSING));
+        // Closing is an exception at the `yield`, which has to be raised here:
+        // to the caller it would look like one of the call.
+        if mode == mode::CLOSE { self.unwind(Throw(Vm::CLOSING)) } else { Ok(()) }
+    }
+
+    fn check_pair(&mut self, mode: u8, value: Value) -> Result<(), Throw> {
+        let is_pair = Gc::<Array>::from_value(value).is_some_and(|a| a.len() == 2);
+        match mode == mode::NEXT_PAIR && !is_pair {
+            true => Err(self.type_error("next_pair needs yielded arrays of two elements")),
+            false => Ok(()),
         }
-        Ok(())
     }
 
     /// The coroutine of the running frame.
@@ -127,31 +137,30 @@ impl Vm {
         }
     }
 
-    /// `yield`: suspends the running generator.
+    /// `yield`: suspends the running generator. The frame's `pc` must be up to
+    /// date; `Err` may leave the frame of another function on top.
     pub(super) fn yield_value(&mut self, value: Value) -> Result<(), Throw> {
         if value == Value::NOT_FOUND {
             return Err(self.arg_error("not_found cannot be yielded: it marks the end"));
         }
         let (generator, win) = self.running_coroutine();
+        let mode = generator.mode.get();
+        if mode == mode::CLOSE {
+            // A `finally` block yields: there is nobody to take the value, and
+            // the rest of the block has to run.
+            return Ok(());
+        }
         // SAFETY: `fp` is the frame of the generator.
         generator.pc.set(unsafe { (*self.fp).pc });
         generator.state.set(CoState::Suspended);
         self.heap.barrier(generator);
-        match generator.mode.get() {
-            mode::HAS_NEXT => {
-                generator.slot.set(value);
-                self.leave_coroutine(win, Value::TRUE);
-            }
-            mode::CLOSE => {
-                // A `finally` block yields: there is nobody to take it.
-                generator.state.set(CoState::Done);
-                let (code, base) = (generator.code, generator.window());
-                self.drop_scopes(code, base, 0);
-                self.leave_coroutine(win, Value::NIL);
-            }
-            _ => self.leave_coroutine(win, value),
+        if mode == mode::HAS_NEXT {
+            generator.slot.set(value);
+            self.leave_coroutine(win, Value::TRUE);
+            return Ok(());
         }
-        Ok(())
+        self.leave_coroutine(win, value);
+        self.check_pair(mode, value)
     }
 
     /// The body of the running coroutine has ended.
@@ -197,7 +206,7 @@ impl Vm {
 /// What a call gives whose generator has nothing more.
 fn ended(mode: u8) -> Value {
     match mode {
-        mode::NEXT => Value::NOT_FOUND,
+        mode::NEXT | mode::NEXT_PAIR => Value::NOT_FOUND,
         mode::HAS_NEXT => Value::FALSE,
         _ => Value::NIL,
     }

@@ -769,7 +769,10 @@ impl Vm {
                         let value = r!(i.b);
                         r!(i.a) = Value::NIL;
                         save!();
-                        check!(vm.yield_value(value));
+                        // Frames have changed: `raise!` must not save `pc`.
+                        if let Err(throw) = vm.yield_value(value) {
+                            vm.unwind(throw)?;
+                        }
                         reload!();
                     }
                     Op::Await => {

@@ -355,8 +355,16 @@ impl Vm {
                 let current = unsafe { *frame };
                 // SAFETY: as above.
                 frame = unsafe { frame.sub(1) };
-                if !current.base.is_null() {
-                    marker.object(current.code);
+                if current.base.is_null() {
+                    continue;
+                }
+                marker.object(current.code);
+                if !current.top.is_null() {
+                    // A running coroutine may be older than what it stored.
+                    // SAFETY: its window has as many registers as the code says.
+                    marker.values(unsafe {
+                        std::slice::from_raw_parts(current.base, current.code.nregs as usize)
+                    });
                 }
             }
             marker.values(roots);

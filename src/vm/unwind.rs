@@ -30,8 +30,9 @@ impl Vm {
                 let code = frame.code;
                 let pc = frame.pc.offset_from(code.insns) - 1;
                 let handlers = code.data.handlers.iter();
-                let mut covering =
-                    handlers.filter(|h| (h.start as isize) <= pc && pc < h.end as isize);
+                let mut covering = handlers.filter(|h| {
+                    (h.start as isize) <= pc && pc < h.end as isize && !(closing && h.catches)
+                });
                 if let Some(handler) = covering.next() {
                     self.drop_scopes(code, frame.base, handler.scopes as usize);
                     *frame.base.add(handler.exception as usize) = exception;
