@@ -241,7 +241,8 @@ fn handlers() {
     broken("L0 L1 L2 r6 1", "L0 L1 6 r6 1", "belongs to the instruction before");
     broken("L0 L1 L2 r6 1", "L0 L1 L2 r12 1", "no register r12");
     broken("L0 L1 L2 r6 1", "L0 L1 L2 r6 3", "keeps more scopes");
-    let handler = |start, end| Handler { start, end, target: 0, exception: 6, scopes: 0, catches: false };
+    let handler =
+        |start, end| Handler { start, end, target: 0, exception: 6, scopes: 0, catches: false };
     let with = |handlers: Vec<Handler>| Code { handlers, ..code(VALID) };
     refused(&with(vec![handler(0, 4), handler(2, 6)]), "overlap");
     refused(&with(vec![handler(0, 4), handler(1, 3)]), "hides");
