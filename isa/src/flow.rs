@@ -37,7 +37,11 @@ impl Op {
     /// Whether it may jump backwards: it polls for collection, interruption
     /// and the instruction budget.
     pub fn is_back_edge(self) -> bool {
-        matches!(self, Op::Loop | Op::RangeLoop)
+        use Op::*;
+        matches!(
+            self,
+            Loop | RangeLoop | LoopLt | LoopLe | LoopLtI | LoopLeI | LoopGtI | LoopGeI | LoopNeI
+        )
     }
 
     /// Whether an `ext` follows.

@@ -174,6 +174,16 @@ impl Emit {
         self.jumps.push((pc, label));
     }
 
+    /// Number of the next instruction.
+    pub fn pc(&self) -> u32 {
+        self.code.insns.len() as u32
+    }
+
+    /// The instruction at `pc`, if it is the last one.
+    pub fn only_since(&self, pc: u32) -> Option<(u32, Insn)> {
+        (self.pc() == pc + 1).then(|| (pc, self.code.insns[pc as usize]))
+    }
+
     pub fn jump(&mut self, label: Label) {
         self.jump_insn(Insn::a_bc(Op::Jump, 0, 0), label);
     }

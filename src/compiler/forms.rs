@@ -96,7 +96,7 @@ impl Lower<'_> {
         if matches!(g.head.kind, Kind::Quote(_)) {
             // A quoted operand or receiver: (`a == x), (`a .to_s).
             let second = g.children.first().filter(|n| is_operation(n));
-            let operation = second.and_then(|second| self.by_second(place, g, second));
+            let operation = second.and_then(|second| self.by_second(node, g, second));
             return operation.unwrap_or_else(|| self.constructor(place, g));
         }
         let bare = g.children.is_empty() && g.props.is_empty();
@@ -104,7 +104,7 @@ impl Lower<'_> {
             return self.form(&g.head);
         }
         if let Some(second) = g.children.first()
-            && let Some(expr) = self.by_second(place, g, second)
+            && let Some(expr) = self.by_second(node, g, second)
         {
             return expr;
         }
@@ -120,7 +120,8 @@ impl Lower<'_> {
     }
 
     /// Rules 3 to 7: forms known by their second item.
-    fn by_second(&mut self, place: Place, g: &Gene, second: &Node) -> Option<Expr> {
+    fn by_second(&mut self, node: &Node, g: &Gene, second: &Node) -> Option<Expr> {
+        let place = place_of(node);
         let count = g.children.len();
         let name = match &second.kind {
             Kind::Symbol(name) => name.as_str(),
@@ -132,6 +133,7 @@ impl Lower<'_> {
                 return Some(self.range_value(place, &[&g.head, &g.children[1]]));
             }
             "->" if matches!(g.head.kind, Kind::Array(_)) => return Some(self.arrow(place, g)),
+            "|" if count > 1 => return Some(self.type_value(node)),
             "./" if count == 3 && !infix::is_exempt(&g.head) => {
                 let operands = [&g.head, &g.children[1], &g.children[2]];
                 return Some(self.get_member(place, &operands));
@@ -222,6 +224,9 @@ impl Lower<'_> {
             "let" => self.var_form(place, g, true),
             "fn" => self.fn_form(place, g),
             "block" => self.block_form(place, g),
+            "Fn" if c.first().is_some_and(|n| matches!(n.kind, Kind::Array(_))) => {
+                self.type_value(node)
+            }
             "fnx" | "fnx!" | "fnxx" => self.error(place, |s| err::removed(s, text, "fn")),
             "match" => self.error(place, |s| err::removed(s, text, "var` or `case")),
             "while" => self.while_form(place, g),

@@ -30,13 +30,23 @@ impl Gen<'_> {
             LoopKind::While(condition) => {
                 let (head, next) = (self.e.label_here(), self.e.label());
                 let mark = self.e.mark();
+                let test = self.e.pc();
                 self.cond(condition, exit, false);
+                let test = self.e.only_since(test);
                 self.e.release(mark);
+                let body = self.e.label_here();
                 self.loop_body(l, exit, next, None, |g| g.effect(&l.body));
                 self.e.place_label(next);
                 self.e.at(place);
                 self.count_turn(counter);
-                self.e.jump_insn(Insn::a_bc(Op::Loop, 0, 0), head);
+                // A condition of one instruction is tested again at the end,
+                // which saves a jump in each turn.
+                match test.and_then(|(pc, insn)| Some((pc, insn, repeated(insn.op)?))) {
+                    Some((pc, insn, op)) if self.e.pc() - pc < 10_000 => {
+                        self.e.jump_insn(Insn { op, ..insn }, body);
+                    }
+                    _ => self.e.jump_insn(Insn::a_bc(Op::Loop, 0, 0), head),
+                }
             }
             LoopKind::Repeat(count) => {
                 let one = Expr { kind: Ek::Int(1), place, assigns: false };
@@ -534,4 +544,18 @@ impl Gen<'_> {
             self.e.keep();
         }
     }
+}
+
+/// The back-edge that goes on where this jump would leave the loop.
+fn repeated(leave: Op) -> Option<Op> {
+    Some(match leave {
+        Op::JumpNotLt => Op::LoopLt,
+        Op::JumpNotLe => Op::LoopLe,
+        Op::JumpNotLtI => Op::LoopLtI,
+        Op::JumpNotLeI => Op::LoopLeI,
+        Op::JumpNotGtI => Op::LoopGtI,
+        Op::JumpNotGeI => Op::LoopGeI,
+        Op::JumpEqI => Op::LoopNeI,
+        _ => return None,
+    })
 }

@@ -157,8 +157,9 @@ impl Lower<'_> {
     fn level(&mut self, chain: &mut Chain, level: u8, place: Place) -> Expr {
         if level > 8 {
             let node = chain.items[chain.at];
+            let is_type = chain.at > 0 && chain.items[chain.at - 1].is_symbol("is");
             chain.at += 1;
-            return self.expr(node);
+            return if is_type { self.type_operand(node) } else { self.expr(node) };
         }
         let first = self.level(chain, level + 1, place);
         let here = |c: &Chain| c.next_operator().filter(|o| o.level() == level);
@@ -232,6 +233,7 @@ impl Lower<'_> {
         for node in &c[1..] {
             let operand = match op {
                 Operator::Logic(_) => self.maybe(|l| l.expr(node)),
+                Operator::Bin(BinOp::Is) => self.type_operand(node),
                 _ => self.expr(node),
             };
             acc.push(self, op, operand, place);

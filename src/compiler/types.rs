@@ -129,6 +129,18 @@ impl Lower<'_> {
         Some(Ty::Fn(Box::new(ty)))
     }
 
+    /// The right operand of `is`: `(Array Int)` is a type there, not a call.
+    pub(super) fn type_operand(&mut self, node: &Node) -> Expr {
+        let applied = match &node.kind {
+            Kind::Gene(gene) => gene.head.as_symbol().map_or("", |s| s.as_str()),
+            _ => "",
+        };
+        match applied.starts_with(char::is_uppercase) {
+            true => self.type_value(node),
+            false => self.expr(node),
+        }
+    }
+
     /// The type value of a type expression.
     pub(super) fn type_value(&mut self, node: &Node) -> Expr {
         let place = place_of(node);

@@ -240,10 +240,7 @@ impl Vm {
     pub fn concat(&mut self, l: Value, r: Value) -> Result<Value, Throw> {
         match (string::text_of(l), string::text_of(r)) {
             (Some(a), Some(b)) => Ok(Str::concat(&mut self.heap, &[a, b]).value()),
-            _ => {
-                let (l, r) = (self.type_name(l), self.type_name(r));
-                Err(self.operand_error(format!("++ expects String arguments, got {l} and {r}")))
-            }
+            _ => Err(self.operand_error("++ expects String arguments")),
         }
     }
 

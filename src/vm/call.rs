@@ -205,6 +205,16 @@ impl Vm {
         }
     }
 
+    /// A native gave an exception, or a request, instead of a value.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn native_failed(&mut self, throw: Throw, win: *mut Value) -> Result<(), Throw> {
+        match throw {
+            Throw(REQUEST) => self.grant(win),
+            throw => Err(throw),
+        }
+    }
+
     #[cold]
     fn wrong_count(&mut self, min: usize, max: usize, got: usize) -> Throw {
         let wanted = if got < min { min } else { max };

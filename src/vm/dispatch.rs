@@ -16,6 +16,7 @@ use gene_isa::value::{INT_BIAS, INT_FLOOR};
 use gene_isa::{Insn, Intrinsic, NO_SCOPE, Op, Special, Symbol};
 
 use super::error::Throw;
+use super::native::Args;
 use super::stack::Frame;
 use super::{Vm, arith};
 use crate::heap::{Gc, Scope};
@@ -242,6 +243,29 @@ impl Vm {
                     pc = callee.insns;
                 }};
             }
+            // Calls a native that takes this many arguments. Frames stay as they
+            // are unless it asks for a call.
+            macro_rules! native {
+                ($native:expr, $win:expr, $count:expr) => {{
+                    let native: Gc<Native> = $native;
+                    if native.keywords {
+                        vm.kwargs = Value::NIL;
+                    }
+                    save!();
+                    let top = std::mem::replace(&mut vm.top, $win.add(2 + $count as usize));
+                    let result = native.function.to_fn()(vm, Args::new($win, $count));
+                    vm.top = top;
+                    match result {
+                        Ok(value) => *$win = value,
+                        Err(throw) => {
+                            check!(vm.native_failed(throw, $win));
+                            reload!();
+                        }
+                    }
+                    safepoint!();
+                    continue;
+                }};
+            }
             macro_rules! call_value {
                 ($win:expr, $count:expr) => {{
                     let (win, count): (*mut Value, u32) = ($win, $count);
@@ -261,6 +285,12 @@ impl Vm {
                             }
                             continue;
                         }
+                    } else if let Some(native) = Gc::<Native>::from_value(callee)
+                        && count >= native.min as u32
+                        && count <= native.max as u32
+                    {
+                        *win.add(1) = Value::NIL;
+                        native!(native, win, count);
                     }
                     save!();
                     check!(vm.call_slow(win, count, false));
@@ -285,12 +315,11 @@ impl Vm {
                             }
                             continue;
                         }
-                    } else if let Some(native) = Gc::<Native>::from_value(callee) {
-                        save!();
-                        check!(vm.call_native(native, win, count));
-                        reload!();
-                        safepoint!();
-                        continue;
+                    } else if let Some(native) = Gc::<Native>::from_value(callee)
+                        && count >= native.min as u32
+                        && count <= native.max as u32
+                    {
+                        native!(native, win, count);
                     }
                     save!();
                     check!(vm.call_slow(win, count, true));
@@ -681,6 +710,57 @@ impl Vm {
                         };
                         if !same {
                             jump!(i.sc());
+                        }
+                    }
+                    Op::LoopLt => {
+                        if compare!(r!(i.a()), r!(i.b()), <, lt_slow) {
+                            jump!(i.sc());
+                            poll!();
+                        }
+                    }
+                    Op::LoopLe => {
+                        if compare!(r!(i.a()), r!(i.b()), <=, le_slow) {
+                            jump!(i.sc());
+                            poll!();
+                        }
+                    }
+                    Op::LoopLtI => {
+                        if compare_imm!(i, <, lt_slow) {
+                            jump!(i.sc());
+                            poll!();
+                        }
+                    }
+                    Op::LoopLeI => {
+                        if compare_imm!(i, <=, le_slow) {
+                            jump!(i.sc());
+                            poll!();
+                        }
+                    }
+                    Op::LoopGtI => {
+                        if compare_imm!(i, >, gt_slow) {
+                            jump!(i.sc());
+                            poll!();
+                        }
+                    }
+                    Op::LoopGeI => {
+                        if compare_imm!(i, >=, ge_slow) {
+                            jump!(i.sc());
+                            poll!();
+                        }
+                    }
+                    Op::LoopNeI => {
+                        let l = r!(i.a());
+                        let wanted = Value::small_int(i.sb() as i64);
+                        let same = match l.is_pointer() {
+                            false => l == wanted,
+                            true => {
+                                save!();
+                                check!(vm.equal(l, wanted))
+                            }
+                        };
+                        if !same {
+                            jump!(i.sc());
+                            poll!();
                         }
                     }
                     // ---- calls -------------------------------------------

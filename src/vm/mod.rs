@@ -259,6 +259,7 @@ impl Vm {
         };
         vm.make_classes();
         vm.make_builtin_enums();
+        vm.make_builtin_types();
         selector::install(&mut vm);
         vm.do_nothing = vm.native("ctor", 0, ANY, |_, _| Ok(Value::NIL));
         let ctor = vm.native_kw("Exception", 0, 1, construct_exception);

@@ -129,6 +129,23 @@ impl ForeignData for TypeValue {
 }
 
 impl Vm {
+    /// `Any`, `Numeric` and `Collection` as global names, and what compares
+    /// types.
+    pub(super) fn make_builtin_types(&mut self) {
+        let types =
+            [("Any", Type::Any), ("Numeric", Type::Numeric), ("Collection", Type::Collection)];
+        for (name, ty) in types {
+            let value = Foreign::new(&mut self.heap, TypeValue(ty)).value();
+            self.define_value(name, value);
+        }
+        self.define("types_equivalent", 2, 2, |vm, args| {
+            match (vm.type_of_value(args.get(0)), vm.type_of_value(args.get(1))) {
+                (Some(a), Some(b)) => Ok(Value::bool(a.equivalent(&b))),
+                _ => Err(vm.type_error("types_equivalent requires types")),
+            }
+        });
+    }
+
     /// The type that a value denotes: a class, enum, interface, type value,
     /// or the name of one.
     pub fn type_of_value(&mut self, value: Value) -> Option<Type> {
