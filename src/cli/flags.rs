@@ -190,9 +190,7 @@ pub struct ProgramFlags {
     #[arg(long, help_heading = "Seeing what it does")]
     pub stats: bool,
 
-    /// Print what happens: instructions, collections
-    ///
-    /// It goes to standard error and slows the program down.
+    /// Print what happens, on standard error
     #[arg(long, value_name = "WHAT", value_enum, value_delimiter = ',')]
     #[arg(help_heading = "Seeing what it does")]
     pub trace: Vec<Trace>,
@@ -281,8 +279,6 @@ pub enum Color {
 /// What `--trace` shows.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 pub enum Trace {
-    /// Each instruction before it runs
-    Exec,
     /// Each collection
     Gc,
 }
@@ -372,9 +368,9 @@ mod tests {
 
     #[test]
     fn flags_take_what_they_say() {
-        let words = ["--trace=exec,gc", "--dump=code", "--max-heap=64m", "--max-depth=9", "f"];
+        let words = ["--trace=gc", "--dump=code", "--max-heap=64m", "--max-depth=9", "f"];
         let flags = parse(&words).run.flags;
-        assert_eq!(flags.trace, [Trace::Exec, Trace::Gc]);
+        assert_eq!(flags.trace, [Trace::Gc]);
         assert_eq!(flags.dump, [Dump::Code]);
         assert_eq!((flags.max_heap, flags.max_depth), (Some(64 << 20), 9));
         for bad in ["--jit=maybe", "--max-heap=9x", "--max-depth=0", "--seed=a", "--nonsense"] {

@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-use super::flags::{Color, Dump, ProgramFlags, Switch};
+use super::flags::{Color, Dump, ProgramFlags, Switch, Trace};
 use super::inspect::{self, Inspection};
 use super::repl::{self, Answer, Evaluator, Vocabulary};
 use super::stats::{self, Clock};
@@ -99,6 +99,7 @@ fn engine(flags: &ProgramFlags) -> Engine {
         gc_stress: flags.gc_stress,
         verify_heap: flags.verify_heap,
     });
+    engine.vm.trace_gc = flags.trace.contains(&Trace::Gc);
     engine.vm.out = match io::stdout().is_terminal() {
         true => Box::new(io::LineWriter::new(Stdout)),
         false => Box::new(terminal::buffered()),

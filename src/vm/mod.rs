@@ -45,7 +45,7 @@ pub use eval::Host;
 pub use native::{ANY, Args, NativeFn};
 use stack::{Frame, Region};
 
-use crate::heap::{Gc, Heap, Marker};
+use crate::heap::{Gc, GcStats, Heap, Marker};
 use crate::object::{Class, Code, KINDS, Module, Namespace};
 use crate::source::SourceMap;
 use crate::value::Value;
@@ -177,6 +177,8 @@ pub struct Vm {
     pub limits: Limits,
     /// Check the heap at each collection.
     pub verify_heap: bool,
+    /// Tell of each collection on standard error.
+    pub trace_gc: bool,
     /// Tasks that have not ended; counted by who runs them.
     pub live_tasks: usize,
     /// Timers set.
@@ -241,6 +243,7 @@ impl Vm {
             interrupt: Interrupt::default(),
             limits,
             verify_heap: false,
+            trace_gc: false,
             live_tasks: 0,
             live_timers: 0,
             strict_nil: false,
@@ -388,11 +391,30 @@ impl Vm {
                 module.trace_vars(marker);
             }
         };
+        let before = heap.stats;
         let freed = heap.collect(full, &mut mark);
         if self.verify_heap {
             heap.verify(&mut mark);
         }
+        if self.trace_gc {
+            self.tell_of_collection(before, freed);
+        }
         freed
+    }
+
+    /// A line for `--trace=gc`.
+    #[cold]
+    fn tell_of_collection(&mut self, before: GcStats, freed: usize) {
+        let stats = self.heap.stats;
+        let kind = if stats.full_runs > before.full_runs { "full" } else { "minor" };
+        let pause_us = (stats.pause_ns - before.pause_ns) / 1000;
+        let (objects, kib) = (self.heap.live_objects(), self.heap.live_bytes() / 1024);
+        // Nobody to tell it to is no reason to stop.
+        let _ = writeln!(
+            self.err,
+            "gc {}: {kind}, {freed} freed, {objects} live, {kib} KiB, {pause_us} us",
+            stats.runs
+        );
     }
 
     /// Runs a full collection from a native function; the number of objects
