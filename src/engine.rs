@@ -8,11 +8,15 @@
 //! assert_eq!(engine.display(value), "3");
 //! ```
 
+mod loader;
+
 use std::cell::RefCell;
+use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use gene_isa::{Env, Symbol};
+use rustc_hash::FxHashMap;
 
 use crate::compiler::{self, EvalMode, ModuleNames};
 use crate::diag::{Diagnostic, Stage, Style};
@@ -74,20 +78,13 @@ pub struct Engine {
 /// Compiles pieces of modules; remembers the names of each module.
 struct Compiler {
     options: compiler::Options,
-    names: RefCell<Vec<(Gc<Module>, ModuleNames)>>,
+    names: RefCell<FxHashMap<u64, ModuleNames>>,
+    loader: loader::Loader,
 }
 
 impl Compiler {
     fn with_names<T>(&self, module: Gc<Module>, f: impl FnOnce(&mut ModuleNames) -> T) -> T {
-        let mut all = self.names.borrow_mut();
-        let at = match all.iter().position(|(m, _)| *m == module) {
-            Some(at) => at,
-            None => {
-                all.push((module, ModuleNames::default()));
-                all.len() - 1
-            }
-        };
-        f(&mut all[at].1)
+        f(self.names.borrow_mut().entry(loader::key(module)).or_default())
     }
 
     /// Compiles a text into a module, without running it.
@@ -109,6 +106,17 @@ impl Compiler {
         check_code(file, gene_isa::verify_module(&compiled))?;
         vm.extend_module(module, &compiled);
         Ok(compiled.main)
+    }
+
+    /// Compiles the whole text of the file `path` into a module.
+    fn compile_file(
+        &self,
+        vm: &mut Vm,
+        module: Gc<Module>,
+        file: FileId,
+        _path: &Path,
+    ) -> Result<Arc<gene_isa::Code>, Vec<Diagnostic>> {
+        self.compile(vm, module, file, false)
     }
 }
 
@@ -162,8 +170,24 @@ impl Host for Compiler {
         Ok(nodes.iter().map(|node| vm.value_of(&compiler::datum(node))).collect())
     }
 
-    fn import(&self, vm: &mut Vm, _from: Gc<Module>, _descriptor: Value) -> Result<Value, Throw> {
-        Err(vm.runtime_error("import is not built in"))
+    fn import(&self, vm: &mut Vm, from: Gc<Module>, descriptor: Value) -> Result<Value, Throw> {
+        self.start_import(vm, from, descriptor)
+    }
+
+    fn imported(&self, module: Gc<Module>) {
+        self.loader.finish(module);
+    }
+
+    fn module(&self, vm: &mut Vm, path: &str) -> Result<Gc<Module>, Throw> {
+        self.run_module(vm, path)
+    }
+
+    fn dependency(&self, vm: &mut Vm, from: Gc<Module>, descriptor: Value) -> Result<(), Throw> {
+        self.declare(vm, from, descriptor)
+    }
+
+    fn package(&self, vm: &mut Vm, module: Gc<Module>) -> Result<Value, Throw> {
+        self.package_value(vm, module)
     }
 }
 
@@ -187,9 +211,11 @@ impl Engine {
                 keep_variables: false,
             },
             names: RefCell::default(),
+            loader: loader::Loader::default(),
         });
         vm.host = Some(compiler.clone());
         stdlib::install(&mut vm);
+        loader::install(&mut vm);
         vm.refresh_class_ids();
         let mut engine = Engine { vm, compiler, main: None };
         engine.load_prelude();
@@ -220,7 +246,21 @@ impl Engine {
         let file = self.vm.sources.add(Source::new(name, text));
         let code =
             self.compiler.compile(&mut self.vm, module, file, keep).map_err(Failure::Rejected)?;
-        self.vm.run_code(module, &code).map_err(Failure::Raised)
+        self.run_code(module, &code)
+    }
+
+    fn run_code(
+        &mut self,
+        module: Gc<Module>,
+        code: &Arc<gene_isa::Code>,
+    ) -> Result<Value, Failure> {
+        let depth = self.compiler.loader.depth();
+        let result = self.vm.run_code(module, code);
+        if result.is_err() {
+            // Modules that failed may be imported again.
+            self.compiler.loader.abandon(depth);
+        }
+        result.map_err(Failure::Raised)
     }
 
     /// Runs a text as the main program; `name` appears in messages.
@@ -234,7 +274,18 @@ impl Engine {
         self.vm.modules.insert(0, module);
         self.main = Some(module);
         self.set_program(name, args);
-        self.run_text(module, name, text, false)
+        let Ok(path) = Path::new(name).canonicalize() else {
+            return self.run_text(module, name, text, false);
+        };
+        let file = self.vm.sources.add(Source::new(name, text));
+        let code = self
+            .compiler
+            .compile_file(&mut self.vm, module, file, &path)
+            .map_err(Failure::Rejected)?;
+        self.compiler.loader.begin(module, path);
+        let result = self.run_code(module, &code);
+        self.compiler.loader.finish(module);
+        result
     }
 
     fn set_program(&mut self, name: &str, args: &[String]) {

@@ -5,6 +5,7 @@ pub mod compiler;
 pub mod diag;
 pub mod engine;
 pub mod heap;
+pub mod module;
 pub mod object;
 pub mod reader;
 pub mod source;

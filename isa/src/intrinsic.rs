@@ -96,9 +96,11 @@ WaitUntil("function", "timeout", "interval") "`gene/wait_until`: future"
 TopLevelTurn() "after a form of the top level: runs the ready queue (8.7) if the module is the main program; nil"
 LoopTurn() "after each 100 iterations of a loop of the top level: one turn without sleeping (8.7) if the module is the main program; nil"
 // ---- modules -----------------------------------------------------------
-Import("descriptor") "runs the module that the descriptor (a map datum) names if needed; its namespace"
-ImportName("namespace", "path") "the export with that path (array of symbols)"
-ImportAll("namespace") "map of all exports"
+Import("descriptor") "finds and compiles the module that the descriptor (a map datum) names; a function that runs it, or does nothing if it has run"
+Imported("function", "result") "after the call of what `Import` gave: the module counts as loaded; the module"
+ImportBuiltin("descriptor") "the value of the built-in path `^name [a b]`"
+ImportName("module", "path") "the export with that path (array of symbols)"
+ImportAll("module") "makes all exports visible to the running module; nil"
 Dependency("descriptor") "`$dep`: registers a package location"
 }
 

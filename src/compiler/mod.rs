@@ -139,11 +139,18 @@ pub fn compile_module(
     let main = generate(&mut lower, body, scope, "<module>")?;
     let mut exports: Vec<(Symbol, u32)> = Vec::new();
     for name in std::mem::take(&mut lower.exports) {
-        if let Some(slot) = lower.names.slot(name)
-            && !exports.iter().any(|e| e.0 == name)
-        {
-            exports.push((name, slot));
+        if exports.iter().any(|e| e.0 == name) {
+            continue;
         }
+        let slot = match lower.names.slot(name) {
+            // A listed member: the slot is never set, and says that it is listed.
+            None if lower.explicit_exports => {
+                lower.names.slots.push(name);
+                Some(lower.names.slots.len() as u32 - 1)
+            }
+            slot => slot,
+        };
+        exports.extend(slot.map(|slot| (name, slot)));
     }
     Ok(Module {
         main: Arc::new(main),

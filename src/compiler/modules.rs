@@ -120,9 +120,17 @@ impl Lower<'_> {
             descriptor.push((Symbol::intern("path"), datum(path)));
         }
         let descriptor = self.constant(place, Datum::Map(descriptor, false));
+        // The module runs as a call from here, so that chains of imports do
+        // not nest interpreters.
         let value = self.make(place, Ek::Intrinsic(Intrinsic::Import, vec![descriptor]));
+        let body = self.hidden_var("%body");
+        let mut forms = vec![self.declaration(place, body, value)];
+        let callee = self.read(place, body);
+        let ran = self.call_with(place, callee, Vec::new());
+        let args = vec![self.read(place, body), ran];
+        let value = self.make(place, Ek::Intrinsic(Intrinsic::Imported, args));
         let module = self.hidden_var("%module");
-        let mut forms = vec![self.declaration(place, module, value)];
+        forms.push(self.declaration(place, module, value));
         if all {
             let args = vec![self.read(place, module)];
             forms.push(self.make(place, Ek::Intrinsic(Intrinsic::ImportAll, args)));
@@ -146,7 +154,7 @@ impl Lower<'_> {
         for item in items {
             let name = (Symbol::intern("name"), symbols(&item.path));
             let descriptor = self.constant(item.place, Datum::Map(vec![name], false));
-            let value = self.make(item.place, Ek::Intrinsic(Intrinsic::Import, vec![descriptor]));
+            let value = self.make(item.place, Ek::Intrinsic(Intrinsic::ImportBuiltin, vec![descriptor]));
             forms.push(self.bind_import(&item, value));
         }
         forms.push(self.nil(place));

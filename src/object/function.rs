@@ -304,6 +304,8 @@ pub struct Module {
     pub explicit_exports: Cell<bool>,
     /// Members, `$ns`.
     pub namespace: Gc<Namespace>,
+    /// What `import *` made visible: a map, or nil.
+    pub imported: Cell<Value>,
     /// Path of the file.
     pub path: String,
 }
@@ -320,6 +322,7 @@ impl Module {
                 exports: RefCell::default(),
                 explicit_exports: Cell::new(false),
                 namespace,
+                imported: Cell::new(Value::NIL),
                 path: path.to_owned(),
             },
             0,
@@ -361,6 +364,7 @@ impl Trace for Module {
     fn trace(&self, marker: &mut Marker) {
         self.trace_vars(marker);
         marker.object(self.namespace);
+        marker.value(self.imported.get());
     }
     fn bytes(&self) -> usize {
         size_of::<Module>()

@@ -16,6 +16,7 @@ mod hashes;
 mod iterators;
 mod json;
 mod maps;
+mod namespaces;
 mod numbers;
 mod objects;
 mod output;
@@ -56,6 +57,7 @@ pub fn install(vm: &mut Vm) {
     iterators::install(vm);
     json::install(vm);
     maps::install(vm);
+    namespaces::install(vm);
     numbers::install(vm);
     objects::install(vm);
     output::install(vm);

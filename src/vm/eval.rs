@@ -9,7 +9,7 @@ use super::error::Throw;
 use super::{ClassName, Vm};
 use crate::heap::scope::Scopes;
 use crate::heap::{Gc, Header, Marker, Scope};
-use crate::object::{Code, EnvObject, Function, Kind, Module};
+use crate::object::{EnvObject, Function, Kind, Module};
 use crate::value::Value;
 
 /// What the vm needs from above: compiling and reading at run time.
@@ -35,16 +35,42 @@ pub trait Host {
     /// A `ParseException`.
     fn read(&self, vm: &mut Vm, text: &str) -> Result<Vec<Value>, Throw>;
 
-    /// The module an import names, loaded and run if necessary.
+    /// A function that runs the module which an import names;
+    /// [`Vm::loaded_module`] if it has run.
     ///
     /// # Errors
     ///
-    /// `RuntimeException` of chapter 12, and what the module raises.
+    /// `RuntimeException` of chapter 12, and those of compiling.
     fn import(&self, vm: &mut Vm, from: Gc<Module>, descriptor: Value) -> Result<Value, Throw>;
+
+    /// Called when the function that [`Host::import`] gave has returned.
+    fn imported(&self, module: Gc<Module>);
+
+    /// The module in a file, run if necessary, in a nested interpreter; `path`
+    /// is that of the module object.
+    ///
+    /// # Errors
+    ///
+    /// As [`Host::import`], and what the module raises.
+    fn module(&self, vm: &mut Vm, path: &str) -> Result<Gc<Module>, Throw>;
+
+    /// Carries out a `$dep` in a module.
+    ///
+    /// # Errors
+    ///
+    /// `RuntimeException` of chapter 12.
+    fn dependency(&self, vm: &mut Vm, from: Gc<Module>, descriptor: Value) -> Result<(), Throw>;
+
+    /// The package of a module.
+    ///
+    /// # Errors
+    ///
+    /// `RuntimeException` if its `package.gene` is not usable.
+    fn package(&self, vm: &mut Vm, module: Gc<Module>) -> Result<Value, Throw>;
 }
 
 impl Vm {
-    fn host(&mut self) -> Result<std::rc::Rc<dyn Host>, Throw> {
+    pub(super) fn host(&mut self) -> Result<std::rc::Rc<dyn Host>, Throw> {
         match &self.host {
             Some(host) => Ok(host.clone()),
             None => Err(self.runtime_error("this interpreter has no compiler")),
@@ -58,11 +84,6 @@ impl Vm {
     /// `ParseException` for text that cannot be read.
     pub fn read_data(&mut self, text: &str) -> Result<Vec<Value>, Throw> {
         self.host()?.read(self, text)
-    }
-
-    /// The module that an import names; its namespace or module value.
-    pub(super) fn import(&mut self, code: Gc<Code>, descriptor: Value) -> Result<Value, Throw> {
-        self.host()?.import(self, code.module, descriptor)
     }
 
     /// A function without parameters that evaluates, or renders, data.

@@ -151,7 +151,14 @@ impl Vm {
             TopLevelTurn | LoopTurn => Value::NIL,
             // ---- modules -------------------------------------------------------------
             Import => return self.import(code, a(0)),
-            ImportName | ImportAll | Dependency => return self.import_part(which, args),
+            Imported => return self.imported(a(0)),
+            ImportBuiltin => return self.import_builtin(a(0)),
+            ImportName => return self.import_name(a(0), a(1)),
+            ImportAll => {
+                self.import_all(code.module, a(0));
+                Value::NIL
+            }
+            Dependency => return self.dependency(code, a(0)),
         })
     }
 
@@ -185,6 +192,7 @@ impl Vm {
         }
         Ok(match name.as_str() {
             "ns" => code.module.namespace.value(),
+            "pkg" => return self.package(code.module),
             _ => Value::VOID,
         })
     }
@@ -221,11 +229,6 @@ impl Vm {
 }
 
 impl Vm {
-    fn import_part(&mut self, which: Intrinsic, args: &[Value]) -> Result<Value, Throw> {
-        let _ = args;
-        Err(self.runtime_error(format!("{} is not built in", which.name())))
-    }
-
     /// Dates and times by `compare`; `None` if the values are none.
     pub(super) fn compare_times(
         &mut self,

@@ -381,7 +381,8 @@ impl Vm {
         if let Some(value) = module.namespace.members.get(name) {
             return Ok(value);
         }
-        if let Some(value) = self.builtins.get(&name).copied() {
+        let imported = as_record(module.imported.get()).and_then(|all| all.get(name));
+        if let Some(value) = imported.or_else(|| self.builtins.get(&name).copied()) {
             module.set_var(slot as usize, value);
             return Ok(value);
         }

@@ -20,6 +20,7 @@ pub mod display;
 pub mod equal;
 pub mod error;
 pub mod eval;
+pub mod import;
 mod interfaces;
 mod intrinsics;
 mod iterate;
