@@ -154,7 +154,8 @@ impl Lower<'_> {
         for item in items {
             let name = (Symbol::intern("name"), symbols(&item.path));
             let descriptor = self.constant(item.place, Datum::Map(vec![name], false));
-            let value = self.make(item.place, Ek::Intrinsic(Intrinsic::ImportBuiltin, vec![descriptor]));
+            let value =
+                self.make(item.place, Ek::Intrinsic(Intrinsic::ImportBuiltin, vec![descriptor]));
             forms.push(self.bind_import(&item, value));
         }
         forms.push(self.nil(place));

@@ -259,7 +259,12 @@ impl Lower<'_> {
         self.call_with(place, selector, vec![(receiver, false)])
     }
 
-    pub(super) fn call_with(&mut self, place: Place, head: Expr, positional: Vec<(Expr, bool)>) -> Expr {
+    pub(super) fn call_with(
+        &mut self,
+        place: Place,
+        head: Expr,
+        positional: Vec<(Expr, bool)>,
+    ) -> Expr {
         let args = Args { keywords: Vec::new(), positional };
         let target = Target::Function(head);
         self.make(place, Ek::Call(Box::new(Call { target, args })))

@@ -97,8 +97,7 @@ impl Loader {
     fn cycle(&self, module: Gc<Module>) -> Error {
         let state = self.state.borrow();
         let first = state.loading.iter().position(|m| *m == module).unwrap_or(0);
-        let mut names: Vec<&str> =
-            state.loading[first..].iter().map(|m| m.path.as_str()).collect();
+        let mut names: Vec<&str> = state.loading[first..].iter().map(|m| m.path.as_str()).collect();
         names.push(&module.path);
         Error::new(module::CYCLE, names.join(" -> "))
     }
@@ -119,8 +118,7 @@ impl Compiler {
         let source = text_field(vm, descriptor, "from")?.unwrap_or_default();
         let package = text_field(vm, descriptor, "pkg")?;
         let path = text_field(vm, descriptor, "path")?;
-        let request =
-            Request { from: &source, package: package.as_deref(), path: path.as_deref() };
+        let request = Request { from: &source, package: package.as_deref(), path: path.as_deref() };
         let dir = self.loader.dir(from);
         let found = self.loader.finder.borrow_mut().find(&dir, request);
         let file = found.map_err(|e| raise(vm, &e))?;
@@ -303,11 +301,7 @@ pub(super) fn install(vm: &mut Vm) {
     vm.globals.insert(Symbol::intern("app"), app);
 }
 
-fn field(
-    vm: &mut Vm,
-    args: Args,
-    get: fn(&Package) -> Option<&String>,
-) -> Result<Value, Throw> {
+fn field(vm: &mut Vm, args: Args, get: fn(&Package) -> Option<&String>) -> Result<Value, Throw> {
     let text = foreign::foreign::<PackageData>(args.this()).and_then(|p| get(&p.0));
     Ok(match text {
         Some(text) => Str::new(&mut vm.heap, text).value(),

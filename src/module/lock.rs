@@ -53,9 +53,7 @@ impl Lock {
         if !file.is_file() {
             return Ok(None);
         }
-        let wrong = |what: String| {
-            Error::new(INVALID_LOCK, format!("{}: {what}", file.display()))
-        };
+        let wrong = |what: String| Error::new(INVALID_LOCK, format!("{}: {what}", file.display()));
         let text = fs::read_to_string(&file).map_err(|e| wrong(e.to_string()))?;
         let mut lock = Lock::parse(&text).map_err(wrong)?;
         lock.root = root.to_owned();
@@ -134,9 +132,8 @@ impl Lock {
             true => Some(&self.root_dependencies),
             false => {
                 let nodes = self.packages.values();
-                let mut own = nodes.filter(|p| {
-                    self.root.join(&p.dir).canonicalize().is_ok_and(|dir| dir == base)
-                });
+                let mut own = nodes
+                    .filter(|p| self.root.join(&p.dir).canonicalize().is_ok_and(|dir| dir == base));
                 own.next().map(|p| &p.dependencies)
             }
         };

@@ -50,11 +50,7 @@ impl Dependency {
     ///
     /// # Errors
     /// If the name is none for a package.
-    pub fn new(
-        name: &str,
-        version: Option<&str>,
-        path: Option<&str>,
-    ) -> Result<Dependency, Error> {
+    pub fn new(name: &str, version: Option<&str>, path: Option<&str>) -> Result<Dependency, Error> {
         if !is_package_name(name) {
             return Err(bad_name(name));
         }
@@ -71,9 +67,9 @@ impl Dependency {
 pub fn is_package_name(name: &str) -> bool {
     let part = |part: &str| {
         part.starts_with(|c: char| c.is_ascii_lowercase())
-            && part.bytes().all(|b| {
-                b.is_ascii_lowercase() || b.is_ascii_digit() || b"-_+&".contains(&b)
-            })
+            && part
+                .bytes()
+                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-_+&".contains(&b))
     };
     name.split('/').all(part)
 }

@@ -1,10 +1,10 @@
 //! Methods of namespaces (12.1).
 
 use super::{Natives, Outcome, methods, this};
+use crate::heap::Gc;
 use crate::object::{Array, Namespace};
 use crate::value::Value;
 use crate::vm::{Args, ClassName, Vm};
-use crate::heap::Gc;
 
 const METHODS: &Natives = &[(&["on_member_missing"], 1, 1, on_member_missing)];
 

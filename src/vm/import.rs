@@ -102,11 +102,7 @@ impl Vm {
     }
 
     /// `$dep`
-    pub(super) fn dependency(
-        &mut self,
-        code: Gc<Code>,
-        descriptor: Value,
-    ) -> Result<Value, Throw> {
+    pub(super) fn dependency(&mut self, code: Gc<Code>, descriptor: Value) -> Result<Value, Throw> {
         self.host()?.dependency(self, code.module, descriptor)?;
         Ok(Value::NIL)
     }
