@@ -21,6 +21,7 @@ use rustc_hash::FxHashMap;
 use crate::compiler::{self, EvalMode, ModuleNames};
 use crate::diag::{Diagnostic, Stage, Style};
 use crate::heap::Gc;
+use crate::module::cache::Cache;
 use crate::object::{Array, Map, Module, Str};
 use crate::reader;
 use crate::source::{FileId, Source};
@@ -80,6 +81,7 @@ struct Compiler {
     options: compiler::Options,
     names: RefCell<FxHashMap<u64, ModuleNames>>,
     loader: loader::Loader,
+    cache: Cache,
 }
 
 impl Compiler {
@@ -95,6 +97,16 @@ impl Compiler {
         file: FileId,
         keep_variables: bool,
     ) -> Result<Arc<gene_isa::Code>, Vec<Diagnostic>> {
+        self.compile_module(vm, module, file, keep_variables).map(|compiled| compiled.main)
+    }
+
+    fn compile_module(
+        &self,
+        vm: &mut Vm,
+        module: Gc<Module>,
+        file: FileId,
+        keep_variables: bool,
+    ) -> Result<gene_isa::Module, Vec<Diagnostic>> {
         let Some(source) = vm.sources.get(file).cloned() else { return Err(Vec::new()) };
         let (nodes, diagnostics) = reader::read(file, &source.text);
         if !diagnostics.is_empty() {
@@ -105,18 +117,26 @@ impl Compiler {
             .with_names(module, |names| compiler::compile_module(file, &nodes, names, &options))?;
         check_code(file, gene_isa::verify_module(&compiled))?;
         vm.extend_module(module, &compiled);
-        Ok(compiled.main)
+        Ok(compiled)
     }
 
-    /// Compiles the whole text of the file `path` into a module.
+    /// Compiles the whole text of the file `path` into a module, or takes the
+    /// code that has been kept.
     fn compile_file(
         &self,
         vm: &mut Vm,
         module: Gc<Module>,
         file: FileId,
-        _path: &Path,
+        path: &Path,
     ) -> Result<Arc<gene_isa::Code>, Vec<Diagnostic>> {
-        self.compile(vm, module, file, false)
+        let Some(source) = vm.sources.get(file).cloned() else { return Err(Vec::new()) };
+        if let Some(kept) = self.cache.load(path, &source.text, file.0) {
+            vm.extend_module(module, &kept);
+            return Ok(kept.main);
+        }
+        let compiled = self.compile_module(vm, module, file, false)?;
+        self.cache.store(path, &source.text, &compiled);
+        Ok(compiled.main)
     }
 }
 
@@ -204,14 +224,16 @@ impl Engine {
         vm.verify_heap = options.verify_heap;
         vm.strict_nil = options.strict_nil;
         vm.no_type_check = !options.type_check;
+        let compiling = compiler::Options {
+            contracts: options.contracts,
+            type_check: options.type_check,
+            keep_variables: false,
+        };
         let compiler = Rc::new(Compiler {
-            options: compiler::Options {
-                contracts: options.contracts,
-                type_check: options.type_check,
-                keep_variables: false,
-            },
+            options: compiling,
             names: RefCell::default(),
             loader: loader::Loader::default(),
+            cache: Cache::from_env(&compiling),
         });
         vm.host = Some(compiler.clone());
         stdlib::install(&mut vm);

@@ -56,6 +56,8 @@ Environment:
   NO_COLOR             no colours, whatever its value
   GENE_WORKSPACE_PATH  directories whose `src` is searched for modules, separated by `:`
   GENE_PACKAGE_PATH    directories that are searched for packages, separated by `:`
+  GENE_CACHE           directory for compiled modules, or `off` (default: gene in the cache directory)
+  XDG_CACHE_HOME       the cache directory (default: ~/.cache)
   XDG_STATE_HOME       where the history of the prompt is kept (default: ~/.local/state)";
 
 /// The commands.
@@ -74,6 +76,8 @@ pub enum Command {
     Parse(ParseArgs),
     /// Print the bytecode of a program, beside its source
     Compile(CompileArgs),
+    /// Manage the copies of a package's dependencies
+    Deps(DepsArgs),
     /// Print the manual page
     Man(ManArgs),
     /// Print the completions for a shell
@@ -91,6 +95,31 @@ pub struct RunArgs {
     #[arg(value_names = ["FILE", "ARG"], num_args = 1.., trailing_var_arg = true)]
     #[arg(value_hint = ValueHint::FilePath)]
     pub program: Vec<OsString>,
+}
+
+/// `gene deps`.
+#[derive(Debug, Args)]
+pub struct DepsArgs {
+    /// What to do
+    #[arg(value_name = "TASK", value_enum)]
+    pub task: DepsTask,
+
+    /// Directory of the package [default: that of the working directory]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub root: Option<PathBuf>,
+}
+
+/// What `gene deps` does.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum DepsTask {
+    /// Copy what the lock file lists, or find it if there is no lock file that fits
+    Install,
+    /// Find all dependencies anew, copy them, and write the lock file
+    Update,
+    /// Compare the copies with the lock file
+    Verify,
+    /// Remove the copies
+    Clean,
 }
 
 /// `gene eval`.

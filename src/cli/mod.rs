@@ -7,10 +7,12 @@
 //! - `stats`: times and counters
 //! - `inspect`: what the stages make of a program, without running it
 //! - `lexer`: the words and brackets of a text, for colours and listings
+//! - `deps`: dependencies of packages
 //! - `terminal`: output, colours, readers that go away
 //! - `documents`: manual page and completions
 #![forbid(unsafe_code)]
 
+mod deps;
 mod documents;
 pub mod flags;
 mod inspect;
@@ -87,6 +89,7 @@ fn execute(cli: Cli) -> io::Result<ExitCode> {
             }
             Ok(report(&program, color))
         }
+        Some(Command::Deps(args)) => deps::run(&args),
         Some(Command::Man(args)) => {
             let mut out = terminal::buffered();
             match documents::man(args.command.as_deref(), &mut out)? {

@@ -203,7 +203,7 @@ fn not_found(path: &str, bases: &[PathBuf]) -> Error {
     Error::new(NOT_FOUND, format!("no module \"{path}\" in {}", bases.join(", ")))
 }
 
-fn at_path(base: &Path, name: &str, path: &str) -> Result<PathBuf, Error> {
+pub(super) fn at_path(base: &Path, name: &str, path: &str) -> Result<PathBuf, Error> {
     let dir = base.join(path);
     match dir.join(package::FILE).is_file().then(|| dir.canonicalize().ok()).flatten() {
         Some(dir) => Ok(dir),
@@ -238,7 +238,7 @@ fn installed(base: &Path, name: &str, version: Option<&str>) -> Result<Option<Pa
 }
 
 /// `GENE_PACKAGE_PATH`; `packages` and siblings, upwards.
-fn search(base: &Path, name: &str) -> Result<PathBuf, Error> {
+pub(super) fn search(base: &Path, name: &str) -> Result<PathBuf, Error> {
     let last = name.rsplit('/').next().unwrap_or(name);
     let mut places = Vec::new();
     for dir in directories("GENE_PACKAGE_PATH") {

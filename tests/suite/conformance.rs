@@ -25,6 +25,7 @@ const ENABLED: &[&str] = &[
     "04-functions-and-macros",
     "05-collections",
     "07-selectors",
+    "12-modules-and-packages",
 ];
 
 /// Chapters that also run in the heap's checking modes by default.
@@ -35,6 +36,7 @@ const CHECKED_BY_DEFAULT: &[&str] = &[
     "04-functions-and-macros",
     "05-collections",
     "07-selectors",
+    "12-modules-and-packages",
 ];
 
 /// Programs that are too slow for a mode, each with its reason.
