@@ -242,6 +242,7 @@ impl Lower<'_> {
             self.symbol(place, target),
             function,
             self.special(place, replace),
+            self.special(place, if params.is_some() { Special::False } else { Special::True }),
         ];
         Some(self.make(place, Ek::Intrinsic(Intrinsic::AddAdvice, args)))
     }

@@ -2,7 +2,7 @@
 //!
 //! Reading order: [`string`], [`array`], [`record`] (maps and instances),
 //! [`table`] (hash maps and sets, dictionaries), [`gene`], [`function`],
-//! [`class`], [`enums`], [`misc`], [`foreign`], [`iterator`], [`regex`], [`time`]. This file has the table of
+//! [`class`], [`enums`], [`misc`], [`foreign`], [`interface`], [`interception`], [`iterator`], [`regex`], [`time`]. This file has the table of
 //! kinds; every object begins with a header whose `kind` is an index into it.
 
 pub mod array;
@@ -12,6 +12,8 @@ pub mod enums;
 pub mod foreign;
 pub mod function;
 pub mod gene;
+pub mod interception;
+pub mod interface;
 pub mod iterator;
 pub mod misc;
 pub mod record;
@@ -29,6 +31,8 @@ pub use enums::{Enum, EnumValue, Variant};
 pub use foreign::{Foreign, ForeignData};
 pub use function::{BoundMethod, Cache, Code, EnvObject, Function, Module, Native, NativePtr};
 pub use gene::Gene;
+pub use interception::{Advice, AdviceKind, Interception, Interceptor};
+pub use interface::{Adapter, Implementation, Interface};
 pub use iterator::Iter;
 pub use misc::{BoxedInt, Bytes, PathSymbol, Quoted, Range};
 pub use record::{Instance, Map, Record};

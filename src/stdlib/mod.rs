@@ -8,11 +8,13 @@
 mod arrays;
 mod base64;
 mod bytes;
+mod classes;
 mod files;
 mod freeze;
 mod generators;
 mod genes;
 mod hashes;
+mod interceptors;
 mod iterators;
 mod json;
 mod maps;
@@ -49,11 +51,13 @@ pub fn install(vm: &mut Vm) {
     arrays::install(vm);
     base64::install(vm);
     bytes::install(vm);
+    classes::install(vm);
     files::install(vm);
     freeze::install(vm);
     generators::install(vm);
     genes::install(vm);
     hashes::install(vm);
+    interceptors::install(vm);
     iterators::install(vm);
     json::install(vm);
     maps::install(vm);

@@ -4,6 +4,7 @@ use std::ptr::NonNull;
 
 use gene_isa::{CallDesc, CallKind, FnKind, Symbol};
 
+use super::adapter;
 use super::dispatch::EXIT;
 use super::error::Throw;
 use super::native::{ANY, Args};
@@ -12,6 +13,8 @@ use super::{ClassName, Vm};
 use crate::heap::Gc;
 use crate::heap::header::header_of;
 use crate::object::function::Cache;
+use super::intercept::ADVISED;
+use crate::object::foreign::foreign;
 use crate::object::record::as_record;
 use crate::object::*;
 use crate::value::Value;
@@ -81,6 +84,13 @@ impl Vm {
         name: Symbol,
         args: &[Value],
     ) -> Result<Value, Throw> {
+        match adapter::method(this, name) {
+            Some(MethodLike::Call(method, this)) => {
+                return self.call_method_value(method, this, args);
+            }
+            Some(MethodLike::Send(wrapped)) => return self.call_method(wrapped, name, args),
+            Some(MethodLike::Value(_)) | None => {}
+        }
         match self.class_of(this).find_method(name) {
             Some(method) => self.call_method_value(method, this, args),
             None => Err(self.no_method(this, name)),
@@ -311,8 +321,66 @@ impl Vm {
                 unsafe { *win = value };
                 Ok(())
             }
+            Some(Kind::Foreign) => self.call_foreign(win, count, with_self, keywords),
             _ => self.call_other(win, count, keywords),
         }
+    }
+
+    /// Interfaces, interceptors, what they have wrapped, selectors.
+    fn call_foreign(
+        &mut self,
+        win: *mut Value,
+        count: u32,
+        with_self: bool,
+        keywords: Option<Gc<Map>>,
+    ) -> Result<(), Throw> {
+        // SAFETY: the window lies on the stack.
+        let callee = unsafe { *win };
+        let args = self.window_args(win, count);
+        if let Some(interception) = foreign::<Interception>(callee) {
+            if let Some(original) = self.disabled_original(interception) {
+                // SAFETY: as above.
+                unsafe { *win = original };
+                return self.enter_call(win, count, with_self, keywords);
+            }
+            let Some(advised) = self.builtins.get(&Symbol::intern(ADVISED)).copied() else {
+                return Err(self.runtime_error("interception needs the prelude"));
+            };
+            self.ensure_room(win, 8)?;
+            let args = Array::new(&mut self.heap, &args).value();
+            // SAFETY: there is room, as checked.
+            unsafe {
+                let this = if with_self { *win.add(1) } else { Value::VOID };
+                *win = advised;
+                *win.add(2) = callee;
+                *win.add(3) = this;
+                *win.add(4) = args;
+                *win.add(5) = keywords.map_or(Value::NIL, Gc::value);
+            }
+            return self.enter_call(win, 4, false, None);
+        }
+        if foreign::<Interceptor>(callee).is_some() {
+            let applied = self.apply_interceptor(callee, &args, keywords.is_some())?;
+            // SAFETY: as above.
+            unsafe { *win = applied };
+            return Ok(());
+        }
+        if foreign::<Interface>(callee).is_none() {
+            return self.call_other(win, count, keywords);
+        }
+        let (adapted, ctor) = super::interfaces::adapt(self, callee, &args, keywords)?;
+        // SAFETY: as above. Only calls with arguments get here.
+        unsafe {
+            if ctor.is_nil() {
+                *win = adapted;
+                return Ok(());
+            }
+            // The constructor gives its self.
+            *win = ctor;
+            *win.add(1) = adapted;
+            std::ptr::copy(win.add(3), win.add(2), count as usize - 1);
+        }
+        self.enter_call(win, count - 1, true, keywords)
     }
 
     /// Instances with a method `call`, selectors, interfaces.
@@ -354,6 +422,7 @@ impl Vm {
             Some(
                 Kind::Function | Kind::Native | Kind::BoundMethod | Kind::Class | Kind::Variant,
             ) => true,
+            Some(Kind::Foreign) if is_callable_foreign(value) => true,
             Some(Kind::Instance | Kind::Foreign) => {
                 self.class_of(value).find_method(self.names.call).is_some()
             }
@@ -625,7 +694,9 @@ impl Vm {
     ) -> Result<bool, Throw> {
         // SAFETY: the window lies on the stack.
         let receiver = unsafe { *win.add(1) };
-        if let Some(method) = self.class_of(receiver).find_method(cache.name) {
+        let class = self.class_of(receiver);
+        let adapted = adapter::method(receiver, cache.name).is_some();
+        if let Some(method) = class.find_method(cache.name).filter(|_| !adapted) {
             if id != 0 {
                 (cache.class_id, cache.method) = (id, method);
             }
@@ -659,6 +730,11 @@ impl Vm {
                     // SAFETY: as above.
                     unsafe { *win = value };
                     return Ok(());
+                }
+                MethodLike::Send(wrapped) => {
+                    // SAFETY: as above.
+                    unsafe { *win.add(1) = wrapped };
+                    return self.enter_method(win, name, count, keywords);
                 }
                 MethodLike::Call(callee, this) => {
                     // SAFETY: as above.
@@ -892,7 +968,8 @@ impl Vm {
     ) -> Result<(), Throw> {
         // SAFETY: the window lies on the stack.
         let receiver = unsafe { *win.add(1) };
-        match self.class_of(receiver).find_method(name) {
+        let adapted = adapter::method(receiver, name).is_some();
+        match self.class_of(receiver).find_method(name).filter(|_| !adapted) {
             Some(method) => {
                 // SAFETY: as above.
                 unsafe { *win = method };
@@ -941,4 +1018,13 @@ pub(super) enum MethodLike {
     Value(Value),
     /// This is to be called with that receiver.
     Call(Value, Value),
+    /// The method of the same name of this value.
+    Send(Value),
+}
+
+/// Whether data of Rust can be called without a method `call`.
+fn is_callable_foreign(value: Value) -> bool {
+    foreign::<Interface>(value).is_some()
+        || foreign::<Interceptor>(value).is_some()
+        || foreign::<Interception>(value).is_some()
 }

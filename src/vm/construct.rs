@@ -112,10 +112,17 @@ impl Vm {
             },
         };
         let name = self.name_of(name).unwrap_or(self.names.call);
-        let id = self.new_class_id();
-        let class = Class::new(&mut self.heap, name, Some(parent), id);
+        let class = self.define_class(name, parent);
         *class.module.borrow_mut() = module.path.clone();
         Ok(class.value())
+    }
+
+    /// A class of the program.
+    pub fn define_class(&mut self, name: Symbol, parent: Gc<Class>) -> Gc<Class> {
+        let id = self.new_class_id();
+        let class = Class::new(&mut self.heap, name, Some(parent), id);
+        self.user_classes.push(class);
+        class
     }
 
     /// Makes a function the method of a class: `super` in it starts there.
@@ -293,6 +300,8 @@ impl Vm {
         for (name, variants) in enums {
             let made = Enum::new(&mut self.heap, Symbol::intern(name));
             self.define_value(name, made.value());
+            // Patterns name it in a way that no definition of a program hides.
+            self.define_in(&format!("gene/{name}"), made.value());
             for (variant, fields) in variants {
                 let fields: Vec<Value> =
                     fields.iter().map(|f| Value::symbol(Symbol::intern(f))).collect();

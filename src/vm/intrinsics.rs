@@ -86,13 +86,7 @@ impl Vm {
             }
             ModuleNamespace => code.module.namespace.value(),
             // ---- classes ---------------------------------------------------------
-            NewClass => {
-                let class = self.new_class(a(0), a(1), code.module)?;
-                if let Some(class) = Gc::<Class>::from_value(class) {
-                    self.user_classes.push(class);
-                }
-                class
-            }
+            NewClass => return self.new_class(a(0), a(1), code.module),
             AddMethod => {
                 self.add_method(a(0), a(1), a(2))?;
                 Value::NIL

@@ -413,7 +413,7 @@ impl Vm {
                 None => MethodLike::Call(receiver, Value::NIL),
             }));
         }
-        if let Some(found) = super::adapter::method(self, receiver, name)? {
+        if let Some(found) = super::adapter::method(receiver, name) {
             return Ok(Some(found));
         }
         if count > 0 {
@@ -424,7 +424,9 @@ impl Vm {
             let at = fields.iter().position(|f| f.as_symbol() == Some(name));
             return Ok(at.map(|at| MethodLike::Value(value.payload()[at])));
         }
-        let readable = self.is_exception(receiver) || kind_of(receiver) == Some(Kind::Foreign);
+        let is_adapter = foreign::foreign::<Adapter>(receiver).is_some();
+        let foreign = kind_of(receiver) == Some(Kind::Foreign) && !is_adapter;
+        let readable = self.is_exception(receiver) || foreign;
         if readable && !is_hidden(name) {
             let value = self.get_member(receiver, name)?;
             return Ok(Some(value).filter(|v| !v.is_void()).map(MethodLike::Value));

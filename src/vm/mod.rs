@@ -21,6 +21,7 @@ pub mod equal;
 pub mod error;
 pub mod eval;
 pub mod import;
+pub mod intercept;
 mod interfaces;
 mod intrinsics;
 mod iterate;

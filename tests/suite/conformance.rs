@@ -24,7 +24,11 @@ const ENABLED: &[&str] = &[
     "03-expressions",
     "04-functions-and-macros",
     "05-collections",
+    "06-patterns-and-enums",
     "07-selectors",
+    "09-classes-and-interfaces",
+    "10-errors-and-contracts",
+    "11-generators",
     "12-modules-and-packages",
 ];
 
@@ -35,7 +39,11 @@ const CHECKED_BY_DEFAULT: &[&str] = &[
     "03-expressions",
     "04-functions-and-macros",
     "05-collections",
+    "06-patterns-and-enums",
     "07-selectors",
+    "09-classes-and-interfaces",
+    "10-errors-and-contracts",
+    "11-generators",
     "12-modules-and-packages",
 ];
 
