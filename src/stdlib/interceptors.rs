@@ -2,7 +2,9 @@
 
 use super::*;
 use crate::object::foreign::foreign;
-use crate::object::{Advice, AdviceKind, Foreign, Function, Interception, Interceptor, Map, Native};
+use crate::object::{
+    Advice, AdviceKind, Foreign, Function, Interception, Interceptor, Map, Native,
+};
 use crate::vm::{Request, intercept};
 
 pub(super) fn install(vm: &mut Vm) {

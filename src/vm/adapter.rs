@@ -62,14 +62,11 @@ pub(super) fn set_member(
 ) -> Option<Result<(), Throw>> {
     let (adapter, interface) = parts(object)?;
     Some(match interface.field(name) {
-        Some(field) if field.readonly => {
-            Err(vm.type_error(format!("Property {name} is readonly")))
-        }
+        Some(field) if field.readonly => Err(vm.type_error(format!("Property {name} is readonly"))),
         Some(_) => vm.set_member(adapter.wrapped, name, value),
         None => {
             let interface = interface.name;
-            Err(vm
-                .type_error(format!("Property {name} is not declared on interface {interface}")))
+            Err(vm.type_error(format!("Property {name} is not declared on interface {interface}")))
         }
     })
 }

@@ -144,7 +144,8 @@ impl Vm {
         for value in names {
             let Some(method) = self.name_of(*value) else {
                 let got = self.type_name(*value);
-                let message = format!("{name} expects method names as strings or symbols, got {got}");
+                let message =
+                    format!("{name} expects method names as strings or symbols, got {got}");
                 return Err(self.intercept_error("MAPPING_NAME", &message));
             };
             methods.push(method);
