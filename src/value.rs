@@ -188,19 +188,22 @@ impl Value {
     /// Whether it points to a heap object.
     #[inline(always)]
     pub fn is_pointer(self) -> bool {
-        self.tag() == TAG_POINTER
+        // A shift and a short constant: LLVM hoists 64-bit constants out of the
+        // interpreter loop and runs out of registers.
+        (self.0 >> 48) as u32 == (TAG_POINTER >> 48) as u32
     }
 
     /// Address of the heap object.
     #[inline(always)]
     pub fn as_address(self) -> Option<usize> {
-        self.is_pointer().then_some((self.0 & PAYLOAD) as usize)
+        self.is_pointer().then_some(self.address_unchecked())
     }
 
     /// The address bits; meaningless unless it is a pointer or a scope.
     #[inline(always)]
     pub fn address_unchecked(self) -> usize {
-        (self.0 & PAYLOAD) as usize
+        // Shifts rather than a mask, for the same reason as in `is_pointer`.
+        (self.0 << 16 >> 16) as usize
     }
 
     /// A scope in a register.
@@ -212,7 +215,7 @@ impl Value {
     /// Whether it is a scope.
     #[inline(always)]
     pub fn is_scope(self) -> bool {
-        self.tag() == TAG_SCOPE
+        (self.0 >> 48) as u32 == (TAG_SCOPE >> 48) as u32
     }
 }
 
