@@ -80,8 +80,6 @@ pub struct Heap {
     pub stats: GcStats,
     /// Collect at every safepoint.
     pub stress: bool,
-    /// Largest size in bytes before allocation is refused; `usize::MAX` for none.
-    pub limit_bytes: usize,
 }
 
 impl Heap {
@@ -101,7 +99,6 @@ impl Heap {
             full_bytes: 0,
             stats: GcStats::default(),
             stress: false,
-            limit_bytes: usize::MAX,
         }
     }
 
@@ -116,7 +113,8 @@ impl Heap {
         self.requested = true;
     }
 
-    /// Allocates `object` with `extra` bytes behind it, which are zeroed.
+    /// Allocates `object` with `extra` bytes behind it, which the caller has to
+    /// initialise before they are read or traced.
     #[inline]
     pub fn alloc<T: Object>(&mut self, object: T, extra: usize) -> Gc<T> {
         let size = size_of::<T>() + extra;
@@ -128,9 +126,6 @@ impl Heap {
         // aligned to 16, which no object's alignment exceeds (asserted).
         unsafe {
             const { assert!(align_of::<T>() <= 16) };
-            if extra > 0 {
-                cell.as_ptr().cast::<u8>().add(size_of::<T>()).write_bytes(0, extra);
-            }
             cell.cast::<T>().write(object);
             Gc::from_ptr(cell.cast())
         }

@@ -16,7 +16,7 @@ pub struct Storage {
 }
 
 impl Storage {
-    /// Room for `capacity` values, zeroed.
+    /// Room for `capacity` values, not initialised.
     pub fn new(heap: &mut Heap, capacity: usize) -> NonNull<Value> {
         let header = Header::with(Kind::Storage as u8, 0, capacity as u32);
         let storage = heap.alloc(Storage { header }, capacity * size_of::<Value>());

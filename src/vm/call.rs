@@ -1,7 +1,5 @@
 //! Calls: everything the loop does not do itself.
 
-use std::ptr::NonNull;
-
 use gene_isa::{CallDesc, CallKind, FnKind, Symbol};
 
 use super::adapter;
@@ -655,6 +653,9 @@ impl Vm {
             if header.kind == Kind::Instance as u8 {
                 return as_record(value).map_or(0, |r| r.shape().class_id.get());
             }
+            if header.kind == Kind::HashObject as u8 {
+                return self.hash_ids[header.small.get() as usize & 1];
+            }
             return self.kind_ids[header.kind as usize & 31];
         }
         if value.is_small_int() {
@@ -678,6 +679,8 @@ impl Vm {
             self.kind_ids[kind as usize] = self.class(class).id.get();
         }
         self.float_id = self.class(ClassName::Float).id.get();
+        self.hash_ids =
+            [ClassName::HashMap, ClassName::HashSet].map(|class| self.class(class).id.get());
     }
 
     /// The method of a call that the cache did not know: put into `*win`, or
@@ -1004,11 +1007,6 @@ impl Vm {
             None if value.is_nil() => Ok(Vec::new()),
             None => Err(self.type_error("... can only spread arrays")),
         }
-    }
-
-    /// A pointer to a scope in a value, if it is one.
-    pub(super) fn scope_of(value: Value) -> Option<NonNull<crate::heap::Scope>> {
-        NonNull::new(value.address_unchecked() as *mut _).filter(|_| value.is_scope())
     }
 }
 

@@ -124,7 +124,7 @@ impl Vm {
                 () => {
                     if vm.heap.wants_collection() {
                         save!();
-                        vm.collect_here();
+                        check!(vm.collect_here());
                     }
                 };
             }
@@ -814,7 +814,6 @@ impl Vm {
                         check!(vm.tail_call(base.add(i.a() as usize), i.c() as u32, false));
                         reload!();
                         poll!();
-                        safepoint!();
                     }
                     Op::TailCallModule => {
                         let win = base.add(i.a() as usize);
@@ -827,7 +826,6 @@ impl Vm {
                         check!(vm.tail_call(win, i.x() as u32, false));
                         reload!();
                         poll!();
-                        safepoint!();
                     }
                     Op::TailCallMethod => {
                         let win = base.add(i.a() as usize);
@@ -850,7 +848,6 @@ impl Vm {
                         check!(vm.tail_call(win, i.c() as u32, true));
                         reload!();
                         poll!();
-                        safepoint!();
                     }
                     Op::Exit => {
                         let window = (*vm.fp).top;
@@ -1265,9 +1262,17 @@ impl Vm {
     /// Collects at a safepoint of the running frame.
     #[cold]
     #[inline(never)]
-    fn collect_here(&mut self) {
+    fn collect_here(&mut self) -> Result<(), Throw> {
         let top = self.frame_top();
         self.collect(top, false);
+        let limit = self.limits.heap_bytes;
+        if self.heap.live_bytes() > limit {
+            self.collect(top, true);
+            if self.heap.live_bytes() > limit {
+                return Err(self.heap_exhausted());
+            }
+        }
+        Ok(())
     }
 
     /// First register above those of the running frame; `fp` must be one.
@@ -1280,6 +1285,13 @@ impl Vm {
             // SAFETY: callee windows begin here; one result may lie there.
             false => unsafe { frame.top.add(2) },
         }
+    }
+
+    #[cold]
+    fn heap_exhausted(&mut self) -> Throw {
+        let message =
+            format!("out of memory: more than {} bytes of objects", self.limits.heap_bytes);
+        self.error(super::ClassName::RuntimeException, "GENE.VM.OUT_OF_MEMORY", &message)
     }
 
     #[cold]

@@ -195,6 +195,9 @@ impl Vm {
     ///
     /// `TypeException` for values that are not hashable.
     pub fn hash(&mut self, value: Value) -> Result<u64, Throw> {
+        if let Some(text) = Gc::<Str>::from_value(value) {
+            return Ok(spread(text.hash()));
+        }
         self.hash_at(value, 0)
     }
 
@@ -222,7 +225,7 @@ impl Vm {
         (kind as u8).hash(&mut hasher);
         match kind {
             Kind::Str => {
-                Gc::<Str>::from_value(value).map(|s| s.hash()).hash(&mut hasher);
+                return Ok(Gc::<Str>::from_value(value).map_or(0, |s| spread(s.hash())));
             }
             Kind::BoxedInt => misc::int_of(value).hash(&mut hasher),
             Kind::Array => {
@@ -303,7 +306,7 @@ impl Vm {
             return Ok(table.table.borrow().find(hash, |k| k == key));
         }
         if let Some(text) = string::text_of(key) {
-            let same = |k| string::text_of(k) == Some(text);
+            let same = |k| k == key || string::text_of(k) == Some(text);
             return Ok(table.table.borrow().find(hash, same));
         }
         let candidates = table.table.borrow().candidates(hash);
@@ -370,4 +373,9 @@ impl Vm {
         let at = self.table_find(table, hash, key)?;
         Ok(at.map(|at| table.table.borrow_mut().remove_at(at)))
     }
+}
+
+/// Fibonacci hashing: the upper bits, which tables use, depend on all.
+fn spread(hash: u32) -> u64 {
+    (hash as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15)
 }

@@ -202,6 +202,7 @@ pub struct Vm {
     /// Identities of built-in classes by kind; see `class_id`.
     kind_ids: [u32; 32],
     float_id: u32,
+    hash_ids: [u32; 2],
     /// Classes made by programs.
     user_classes: Vec<Gc<Class>>,
     /// How often all inline caches were invalidated.
@@ -215,8 +216,7 @@ pub struct Vm {
 impl Vm {
     /// A machine with the built-in classes and nothing else: no functions.
     pub fn new(limits: Limits) -> Vm {
-        let mut heap = Heap::new(KINDS);
-        heap.limit_bytes = limits.heap_bytes;
+        let heap = Heap::new(KINDS);
         let registers = Region::new(STACK_REGISTERS);
         let frame_stack = Region::<Frame>::new(limits.depth + 64);
         let mut vm = Vm {
@@ -257,6 +257,7 @@ impl Vm {
             returns: FxHashMap::default(),
             kind_ids: [0; 32],
             float_id: 0,
+            hash_ids: [0; 2],
             user_classes: Vec::new(),
             cache_epoch: 0,
             do_nothing: Value::NIL,
