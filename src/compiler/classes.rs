@@ -30,6 +30,8 @@ pub(super) struct Declared {
     has_ctor: bool,
     /// Interfaces of `implement` members, and where they are named.
     interfaces: Vec<(Symbol, Place)>,
+    /// What says that the class implements them, once it is complete.
+    promises: Vec<Expr>,
 }
 
 impl Lower<'_> {
@@ -152,6 +154,7 @@ impl Lower<'_> {
                 let form = l.implements(node, var, name, &declared, base.as_ref());
                 forms.push(form);
             }
+            forms.append(&mut declared.promises);
             l.make(place, Ek::Do(forms))
         });
         self.classes.pop();
@@ -305,14 +308,14 @@ impl Lower<'_> {
         let Some((interface, members)) = g.children.split_first() else {
             return self.error(place, |s| err::missing(s, "implement", "interface"));
         };
-        let mut forms: Vec<Expr> =
+        let forms: Vec<Expr> =
             members.iter().map(|member| self.member(member, class, declared)).collect();
         if let Some(name) = interface.as_symbol() {
             declared.interfaces.push((name, place_of(interface)));
         }
         let interface = self.expr(interface);
         let args = vec![self.read(place, class), interface];
-        forms.push(self.make(place, Ek::Intrinsic(Intrinsic::Implement, args)));
+        declared.promises.push(self.make(place, Ek::Intrinsic(Intrinsic::Implement, args)));
         self.make(place, Ek::Do(forms))
     }
 

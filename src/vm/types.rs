@@ -58,7 +58,9 @@ impl Type {
             Type::Collection => "Collection".into(),
             Type::Class(class) => class.name.as_str().into(),
             Type::Enum(e) => e.name.as_str().into(),
-            Type::Interface(_) => "Interface".into(),
+            Type::Interface(value) => {
+                foreign::<Interface>(*value).map_or("Interface", |i| i.name.as_str()).into()
+            }
             Type::Union(parts) => format!("({})", list(parts, " | ")),
             Type::Applied(outer, args) => format!("({} {})", outer.text(), list(args, " ")),
             Type::Fn { params, keywords, rest, result } => {
