@@ -24,6 +24,7 @@ use crate::heap::Gc;
 use crate::module::cache::Cache;
 use crate::object::{Array, Map, Module, Str};
 use crate::reader;
+use crate::runtime::{self, Failures, Runtime};
 use crate::source::{FileId, Source};
 use crate::stdlib;
 use crate::value::Value;
@@ -44,6 +45,11 @@ pub struct Options {
     pub gc_stress: bool,
     /// Check the heap at each collection.
     pub verify_heap: bool,
+    /// The clock of timers stands still while something is ready, and then
+    /// jumps to the next timer.
+    pub virtual_time: bool,
+    /// Ready jobs run in an order that depends on this number.
+    pub seed: Option<u64>,
 }
 
 impl Default for Options {
@@ -55,6 +61,8 @@ impl Default for Options {
             limits: Limits::default(),
             gc_stress: false,
             verify_heap: false,
+            virtual_time: false,
+            seed: None,
         }
     }
 }
@@ -236,6 +244,9 @@ impl Engine {
             cache: Cache::from_env(&compiling),
         });
         vm.host = Some(compiler.clone());
+        let options_of_loop =
+            runtime::Options { virtual_time: options.virtual_time, seed: options.seed };
+        runtime::install(&mut vm, options_of_loop);
         stdlib::install(&mut vm);
         loader::install(&mut vm);
         vm.refresh_class_ids();
@@ -308,6 +319,46 @@ impl Engine {
         let result = self.run_code(module, &code);
         self.compiler.loader.finish(module);
         result
+    }
+
+    /// The end of a program that ended normally: runs the event loop as long
+    /// as something is outstanding, and cancels tasks that cannot go on (8.15).
+    ///
+    /// # Errors
+    ///
+    /// If the user interrupts it.
+    pub fn finish(&mut self) -> Result<Failures, Failure> {
+        let event_loop = Runtime::of(&mut self.vm).map_err(Failure::Raised)?;
+        event_loop.finish(&mut self.vm).map_err(Failure::Raised)
+    }
+
+    /// The end of a program that raised an exception: all tasks are cancelled
+    /// so that their `finally` blocks run.
+    pub fn abandon(&mut self) {
+        if let Ok(event_loop) = Runtime::of(&mut self.vm) {
+            event_loop.abandon_all(&mut self.vm);
+        }
+    }
+
+    /// Futures that failed and that nobody has observed until now.
+    pub fn failures(&mut self) -> Failures {
+        Runtime::of(&mut self.vm).map(|l| l.take_failures()).unwrap_or_default()
+    }
+
+    /// The reports of failures that nobody observed, each with its trace.
+    pub fn render_failures(&self, failures: &Failures, style: Style) -> String {
+        let mut text = String::new();
+        for exception in &failures.unobserved {
+            let report = runtime::report_of(&self.vm, *exception, Stage::Async);
+            text.push_str(&report.render(&self.vm.sources, style));
+            for frame in self.trace(*exception) {
+                text.push_str(&format!("  at {frame}\n"));
+            }
+        }
+        if failures.more > 0 {
+            text.push_str(&format!("and {} more\n", failures.more));
+        }
+        text
     }
 
     fn set_program(&mut self, name: &str, args: &[String]) {

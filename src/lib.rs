@@ -8,6 +8,7 @@ pub mod heap;
 pub mod module;
 pub mod object;
 pub mod reader;
+pub mod runtime;
 pub mod source;
 pub mod stdlib;
 pub mod syntax;

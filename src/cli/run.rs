@@ -27,7 +27,7 @@ pub fn file(
     args: &[OsString],
     color: Color,
 ) -> io::Result<ExitCode> {
-    program(flags, Inspection::load(path), args, color, |_, _| Ok(()))
+    program(flags, Inspection::load(path), args, color, true, |_, _| Ok(()))
 }
 
 /// Runs a text and prints its value.
@@ -37,7 +37,7 @@ pub fn text(
     args: &[OsString],
     color: Color,
 ) -> io::Result<ExitCode> {
-    program(flags, Inspection::of_text("<eval>", text), args, color, |engine, value| {
+    program(flags, Inspection::of_text("<eval>", text), args, color, false, |engine, value| {
         match shown(engine, value) {
             Some(text) => writeln!(engine.vm.out, "{text}"),
             None => Ok(()),
@@ -55,11 +55,14 @@ pub fn prompt(flags: &ProgramFlags, color: Color) -> io::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Runs a program to its end; `strict`: failures that nobody observed make the
+/// exit code 1.
 fn program(
     flags: &ProgramFlags,
     mut program: Inspection,
     args: &[OsString],
     color: Color,
+    strict: bool,
     then: impl FnOnce(&mut Engine, Value) -> io::Result<()>,
 ) -> io::Result<ExitCode> {
     let clock = Clock::start();
@@ -69,16 +72,26 @@ fn program(
     }
     let args: Vec<String> = args.iter().map(|a| a.to_string_lossy().into_owned()).collect();
     let mut engine = engine(flags);
-    let code = match engine.run(program.name(), program.text(), &args) {
+    let look = Look::of(flags, color);
+    let end = match engine.run(program.name(), program.text(), &args) {
         Ok(value) => {
             then(&mut engine, value)?;
-            ExitCode::SUCCESS
+            engine.finish()
+        }
+        Err(failure) => Err(failure),
+    };
+    // What was printed before stands before the reports.
+    engine.vm.flush();
+    let code = match end {
+        Ok(failures) => {
+            let reports = engine.render_failures(&failures, look.style);
+            io::stderr().write_all(reports.as_bytes())?;
+            let failed = strict && !failures.is_empty();
+            if failed { ExitCode::from(FAILED) } else { ExitCode::SUCCESS }
         }
         Err(failure) => {
-            // What was printed before stands before the report.
-            engine.vm.flush();
-            let report = report(&engine, &failure, Look::of(flags, color));
-            io::stderr().write_all(report.as_bytes())?;
+            io::stderr().write_all(report(&engine, &failure, look).as_bytes())?;
+            engine.abandon();
             ExitCode::from(FAILED)
         }
     };
@@ -98,6 +111,8 @@ fn engine(flags: &ProgramFlags) -> Engine {
         },
         gc_stress: flags.gc_stress,
         verify_heap: flags.verify_heap,
+        virtual_time: flags.virtual_time,
+        seed: flags.seed,
     });
     engine.vm.trace_gc = flags.trace.contains(&Trace::Gc);
     engine.vm.out = match io::stdout().is_terminal() {
@@ -202,6 +217,9 @@ impl Evaluator for Session {
         self.engine.vm.interrupt.take();
         let result = self.engine.eval_named(ENTRY, forms);
         self.engine.vm.flush();
+        let failures = self.engine.failures();
+        let reports = self.engine.render_failures(&failures, self.look.style);
+        io::stderr().write_all(reports.as_bytes()).map_err(|e| e.to_string())?;
         match result {
             Ok(value) => Ok(Answer {
                 shown: shown(&self.engine, value),

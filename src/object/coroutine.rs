@@ -23,6 +23,20 @@ pub enum CoState {
     Done,
 }
 
+/// Bits of [`Coroutine::flags`].
+pub mod flag {
+    /// It has been woken: the `await` it stands at runs again.
+    pub const WOKEN: u8 = 1;
+    /// `thrown` is to be raised at the next `await`.
+    pub const CANCEL: u8 = 2;
+    /// `thrown` is to be raised where it stands when it is resumed.
+    pub const RAISE: u8 = 4;
+    /// It has been told to stop.
+    pub const STOPPED: u8 = 8;
+    /// It is on the list of tasks.
+    pub const LISTED: u8 = 16;
+}
+
 /// An activation of a generator or async function, with its registers behind
 /// it: it is suspended by leaving it alone, and resumed in place.
 #[repr(C)]
@@ -37,8 +51,22 @@ pub struct Coroutine {
     pub state: Cell<CoState>,
     /// What resuming it means for the one who resumes; see the vm.
     pub mode: Cell<u8>,
+    /// Bits of a task, see [`flag`].
+    pub flags: Cell<u8>,
+    /// Counts tasks in the order in which they were started.
+    pub number: Cell<u32>,
     /// A generator: value produced ahead by `has_next`, unset if none. A task: its future.
     pub slot: Cell<Value>,
+    /// A suspended task: the future, or `Reaction`, it waits for; else nil.
+    pub waiting: Cell<Value>,
+    /// A task: the task scope it is a child of, or nil.
+    pub scope: Cell<Value>,
+    /// A task: the task scope that tasks it starts are children of, or nil.
+    pub inner_scope: Cell<Value>,
+    /// A task: exception to be raised when it goes on, see [`flag`].
+    pub thrown: Cell<Value>,
+    /// An async generator: steps that wait for the present one.
+    pub queue: Cell<Value>,
     // The registers follow.
 }
 
@@ -55,7 +83,14 @@ impl Coroutine {
                 pc: Cell::new(code.insns),
                 state: Cell::new(CoState::Created),
                 mode: Cell::new(0),
+                flags: Cell::new(0),
+                number: Cell::new(0),
                 slot: Cell::new(Value::UNSET),
+                waiting: Cell::new(Value::NIL),
+                scope: Cell::new(Value::NIL),
+                inner_scope: Cell::new(Value::NIL),
+                thrown: Cell::new(Value::NIL),
+                queue: Cell::new(Value::NIL),
             },
             nregs * size_of::<Value>(),
         );
@@ -83,7 +118,11 @@ impl Coroutine {
 impl Trace for Coroutine {
     fn trace(&self, marker: &mut Marker) {
         marker.object(self.code);
-        marker.value(self.slot.get());
+        for value in [&self.slot, &self.waiting, &self.scope, &self.inner_scope] {
+            marker.value(value.get());
+        }
+        marker.value(self.thrown.get());
+        marker.value(self.queue.get());
         // What has ended keeps nothing, and stores into it had no barrier.
         if self.state.get() != CoState::Done {
             marker.values(self.registers());

@@ -1,7 +1,7 @@
 //! The kinds of objects on the heap.
 //!
 //! Reading order: [`string`], [`array`], [`record`] (maps and instances),
-//! [`table`] (hash maps and sets, dictionaries), [`gene`], [`function`],
+//! [`table`] (hash maps and sets, dictionaries), [`gene`], [`function`], [`future`],
 //! [`class`], [`enums`], [`misc`], [`foreign`], [`interface`], [`interception`], [`iterator`], [`regex`], [`time`]. This file has the table of
 //! kinds; every object begins with a header whose `kind` is an index into it.
 
@@ -11,6 +11,7 @@ pub mod coroutine;
 pub mod enums;
 pub mod foreign;
 pub mod function;
+pub mod future;
 pub mod gene;
 pub mod interception;
 pub mod interface;
@@ -30,6 +31,7 @@ pub use coroutine::Coroutine;
 pub use enums::{Enum, EnumValue, Variant};
 pub use foreign::{Foreign, ForeignData};
 pub use function::{BoundMethod, Cache, Code, EnvObject, Function, Module, Native, NativePtr};
+pub use future::{Future, Reaction};
 pub use gene::Gene;
 pub use interception::{Advice, AdviceKind, Interception, Interceptor};
 pub use interface::{Adapter, Implementation, Interface};
@@ -136,6 +138,8 @@ kinds! {
     24 Coroutine true
     25 Foreign true
     26 EnvObject true
+    27 Future false
+    28 Reaction false
 }
 
 /// Kind of the object that `value` refers to.

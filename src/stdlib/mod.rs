@@ -10,6 +10,7 @@ mod base64;
 mod bytes;
 mod classes;
 mod files;
+mod files_async;
 mod freeze;
 mod generators;
 mod genes;
@@ -53,6 +54,7 @@ pub fn install(vm: &mut Vm) {
     bytes::install(vm);
     classes::install(vm);
     files::install(vm);
+    files_async::install(vm);
     freeze::install(vm);
     generators::install(vm);
     genes::install(vm);

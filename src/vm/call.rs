@@ -30,6 +30,8 @@ pub enum Request {
     Call { callee: Value, this: Option<Value>, args: Vec<Value>, keywords: Option<Gc<Map>> },
     /// Resume a generator; see `coroutine.rs`.
     Resume { coroutine: Gc<Coroutine>, mode: u8 },
+    /// Begin the step of an async generator whose future is in its slot.
+    Step { coroutine: Gc<Coroutine>, close: bool },
 }
 
 impl std::fmt::Debug for Gc<Map> {
@@ -246,6 +248,7 @@ impl Vm {
                 self.enter_call(win, args.len() as u32, this.is_some(), keywords)
             }
             Some(Request::Resume { coroutine, mode }) => self.resume(coroutine, mode, win),
+            Some(Request::Step { coroutine, close }) => self.begin_step(coroutine, close, win),
             None => Err(self.runtime_error("a native asked for nothing")),
         }
     }
@@ -674,6 +677,7 @@ impl Vm {
             (Kind::Gene, ClassName::Gene),
             (Kind::Range, ClassName::Range),
             (Kind::Bytes, ClassName::Bytes),
+            (Kind::Future, ClassName::Future),
         ];
         for (kind, class) in pairs {
             self.kind_ids[kind as usize] = self.class(class).id.get();

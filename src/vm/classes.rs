@@ -128,7 +128,13 @@ impl Vm {
                 Kind::PathSymbol => ClassName::ComplexSymbol,
                 Kind::Bytes => ClassName::Bytes,
                 Kind::Module => ClassName::Module,
-                Kind::Coroutine => ClassName::Generator,
+                Kind::Coroutine => match Gc::<Coroutine>::from_value(value) {
+                    Some(c) if c.code.data.kind == FnKind::AsyncGenerator => {
+                        ClassName::AsyncGenerator
+                    }
+                    _ => ClassName::Generator,
+                },
+                Kind::Future => ClassName::Future,
                 Kind::Foreign => {
                     let foreign = Gc::<Foreign>::from_value(value);
                     return foreign.map_or(self.class(ClassName::Object), |f| {

@@ -218,6 +218,12 @@ impl Vm {
             Kind::Class => out.push_str("VkClass"),
             Kind::Namespace | Kind::Module => out.push_str("VkNamespace"),
             Kind::Coroutine => out.push_str("VkGenerator"),
+            Kind::Future => {
+                let state = Gc::<Future>::from_value(value).map_or("", |f| f.state().name());
+                out.push_str("<Future ");
+                out.push_str(state);
+                out.push('>');
+            }
             Kind::Foreign => {
                 let foreign = Gc::<Foreign>::from_value(value);
                 let text = foreign.and_then(|f| f.data.display());
@@ -226,6 +232,7 @@ impl Vm {
             Kind::Instance
             | Kind::Free
             | Kind::Storage
+            | Kind::Reaction
             | Kind::Dictionary
             | Kind::Code
             | Kind::EnvObject => {

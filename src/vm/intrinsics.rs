@@ -139,10 +139,10 @@ impl Vm {
             }
             RaiseUndefined => return Err(self.undefined(name(self, 0))),
             // ---- coroutines ----------------------------------------------------------
-            AsyncIter | AsyncNext | AsyncClose | ScopeEnter | ScopeExit | Defer | WaitUntil => {
-                return Err(self.runtime_error("the event loop is not built in"));
+            AsyncIter | AsyncNext | AsyncClose | ScopeEnter | ScopeExit | Defer | WaitUntil
+            | TopLevelTurn | LoopTurn => {
+                return self.event_loop()?.intrinsic(self, which, args, code);
             }
-            TopLevelTurn | LoopTurn => Value::NIL,
             // ---- modules -------------------------------------------------------------
             Import => return self.import(code, a(0)),
             Imported => return self.imported(a(0)),

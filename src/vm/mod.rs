@@ -30,6 +30,7 @@ pub mod member;
 pub mod native;
 mod selector;
 pub mod stack;
+pub mod tasks;
 pub mod types;
 mod unwind;
 
@@ -46,6 +47,7 @@ pub use error::Throw;
 pub use eval::Host;
 pub use native::{ANY, Args, NativeFn};
 use stack::{Frame, Region};
+pub use tasks::{Context, EventLoop, Job, Tasks};
 
 use crate::heap::{Gc, GcStats, Heap, Marker};
 use crate::object::{Class, Code, KINDS, Module, Namespace};
@@ -191,6 +193,10 @@ pub struct Vm {
     pub no_type_check: bool,
     /// The compiler and the module loader.
     pub host: Option<std::rc::Rc<dyn Host>>,
+    /// The event loop.
+    pub event_loop: Option<std::rc::Rc<dyn EventLoop>>,
+    /// The ready queue, and what runs.
+    pub tasks: Tasks,
     /// Any code, for stub frames.
     any_code: Option<Gc<Code>>,
     /// What the native that just returned asks for.
@@ -251,6 +257,8 @@ impl Vm {
             strict_nil: false,
             no_type_check: false,
             host: None,
+            event_loop: None,
+            tasks: Tasks::default(),
             any_code: None,
             pending: None,
             odd_caller: std::ptr::null_mut(),
@@ -352,6 +360,7 @@ impl Vm {
         let (first, last) = (self.frame_stack.start(), self.fp);
         let Vm { heap, roots, classes, other_classes, builtins, globals, modules, kwargs, .. } =
             self;
+        let (tasks, event_loop) = (&mut self.tasks, &self.event_loop);
         let (user_classes, do_nothing, any_code) =
             (&self.user_classes, self.do_nothing, self.any_code);
         let mut mark = |marker: &mut Marker| {
@@ -373,8 +382,20 @@ impl Vm {
                         std::slice::from_raw_parts(current.base, current.code.nregs as usize)
                     });
                 }
+                if !current.base.is_null() && !current.top.is_null() {
+                    // The window of a coroutine that runs: it may be old, and
+                    // its registers are stored to without a barrier.
+                    let nregs = current.code.nregs as usize;
+                    // SAFETY: the frame keeps its coroutine alive, in whose
+                    // window it runs.
+                    marker.values(unsafe { std::slice::from_raw_parts(current.base, nregs) });
+                }
             }
             marker.values(roots);
+            tasks.trace(marker);
+            if let Some(event_loop) = event_loop {
+                event_loop.trace(marker);
+            }
             marker.value(*kwargs);
             marker.value(do_nothing);
             if let Some(code) = any_code {

@@ -64,7 +64,11 @@ impl Vm {
     }
 
     /// The exception that `(throw v)` raises (10.2).
-    pub(super) fn throw_value(&mut self, value: Value) -> Result<Value, Throw> {
+    ///
+    /// # Errors
+    ///
+    /// What the constructor of an exception class raises.
+    pub fn throw_value(&mut self, value: Value) -> Result<Value, Throw> {
         if let Some(class) = Gc::<Class>::from_value(value)
             && class.is_a(self.class(ClassName::Exception))
         {

@@ -1,0 +1,186 @@
+//! Operations in the background, and sleeping until something happens.
+//!
+//! They run on Tokio: blocking ones on its pool, others as its tasks on this
+//! thread. A program that has none never starts it.
+
+use std::cell::{Cell, RefCell};
+use std::time::Duration;
+
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+use super::Runtime;
+use crate::heap::{Gc, Marker};
+use crate::object::Future;
+use crate::object::future::{Origin, State};
+use crate::value::Value;
+use crate::vm::{Throw, Vm};
+
+/// Makes the result of an operation a value, on the thread of the loop.
+type Finish = Box<dyn FnOnce(&mut Vm) -> Result<Value, Throw> + Send>;
+
+/// An operation that is done: its number and result.
+type Completion = (u64, Finish);
+
+struct Pool {
+    tokio: tokio::runtime::Runtime,
+    sender: UnboundedSender<Completion>,
+    receiver: UnboundedReceiver<Completion>,
+}
+
+/// Operations in progress.
+#[derive(Default)]
+pub struct Reactor {
+    pool: RefCell<Option<Pool>>,
+    /// Number and future of each operation, in the order of their start.
+    pending: RefCell<Vec<(u64, Gc<Future>)>>,
+    next: Cell<u64>,
+    /// Completions that came while the loop slept.
+    arrived: RefCell<Vec<Completion>>,
+}
+
+impl Reactor {
+    /// Whether an operation is in progress that a program could wait for.
+    pub fn is_working(&self) -> bool {
+        !self.pending.borrow().is_empty()
+    }
+
+    /// Whether something may happen besides timers.
+    pub fn is_busy(&self) -> bool {
+        self.is_working()
+    }
+
+    /// Whether somebody waits for an operation.
+    pub fn is_wanted(&self, wanted: impl Fn(Value) -> bool) -> bool {
+        self.pending.borrow().iter().any(|(_, f)| f.is_pending() && wanted(f.value()))
+    }
+
+    pub fn trace(&self, marker: &mut Marker) {
+        for (_, future) in self.pending.borrow().iter() {
+            marker.object(*future);
+        }
+    }
+
+    /// Sleeps until a completion arrives, or the time is up.
+    pub fn wait(&self, limit: Option<Duration>) {
+        let mut pool = self.pool.borrow_mut();
+        match pool.as_mut().filter(|_| self.is_busy()) {
+            Some(pool) => {
+                let receiver = &mut pool.receiver;
+                let arrived = pool.tokio.block_on(async {
+                    match limit {
+                        Some(limit) => tokio::time::timeout(limit, receiver.recv()).await.ok()?,
+                        None => receiver.recv().await,
+                    }
+                });
+                self.arrived.borrow_mut().extend(arrived);
+            }
+            None => std::thread::sleep(limit.unwrap_or_default()),
+        }
+    }
+
+    /// Settles what has arrived, in order of arrival.
+    pub fn settle(&self, runtime: &Runtime, vm: &mut Vm) {
+        if !self.is_working() {
+            return;
+        }
+        let mut arrived = self.arrived.take();
+        if let Some(pool) = self.pool.borrow_mut().as_mut() {
+            // Lets tasks on this thread go on.
+            pool.tokio.block_on(tokio::task::yield_now());
+            while let Ok(completion) = pool.receiver.try_recv() {
+                arrived.push(completion);
+            }
+        }
+        for (number, finish) in arrived {
+            let mut pending = self.pending.borrow_mut();
+            let Some(at) = pending.iter().position(|(n, _)| *n == number) else { continue };
+            let (_, future) = pending.remove(at);
+            drop(pending);
+            if !future.is_pending() {
+                continue;
+            }
+            match finish(vm) {
+                Ok(value) => runtime.complete(vm, future, value),
+                Err(throw) => runtime.settle(vm, future, State::Failure, throw.0),
+            }
+        }
+    }
+
+    fn with_pool<T>(&self, vm: &mut Vm, act: impl FnOnce(&mut Pool) -> T) -> Result<T, Throw> {
+        let mut pool = self.pool.borrow_mut();
+        if pool.is_none() {
+            let tokio = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            let tokio = match tokio {
+                Ok(tokio) => tokio,
+                Err(error) => {
+                    return Err(vm.runtime_error(format!("no background operations: {error}")));
+                }
+            };
+            let (sender, receiver) = unbounded_channel();
+            *pool = Some(Pool { tokio, sender, receiver });
+        }
+        match pool.as_mut() {
+            Some(pool) => Ok(act(pool)),
+            None => Err(vm.runtime_error("no background operations")),
+        }
+    }
+}
+
+impl Runtime {
+    fn operation(&self, vm: &mut Vm) -> (u64, Gc<Future>) {
+        let future = Future::new(&mut vm.heap, Origin::Io, Value::NIL);
+        let number = self.io.next.get();
+        self.io.next.set(number + 1);
+        self.io.pending.borrow_mut().push((number, future));
+        (number, future)
+    }
+
+    /// Runs `work` on a thread of the pool; `finish` makes a value of what it
+    /// gives. The future of that.
+    ///
+    /// # Errors
+    ///
+    /// If there can be no pool.
+    pub fn run_blocking<T: Send + 'static>(
+        &self,
+        vm: &mut Vm,
+        work: impl FnOnce() -> T + Send + 'static,
+        finish: impl FnOnce(&mut Vm, T) -> Result<Value, Throw> + Send + 'static,
+    ) -> Result<Gc<Future>, Throw> {
+        let sender = self.io.with_pool(vm, |pool| pool.sender.clone())?;
+        let (number, future) = self.operation(vm);
+        self.io.with_pool(vm, |pool| {
+            pool.tokio.spawn_blocking(move || {
+                let result = work();
+                let finish: Finish = Box::new(move |vm| finish(vm, result));
+                // A loop that is gone needs no result.
+                let _ = sender.send((number, finish));
+            });
+        })?;
+        Ok(future)
+    }
+
+    /// The same for an asynchronous operation of Tokio.
+    ///
+    /// # Errors
+    ///
+    /// As [`Runtime::run_blocking`].
+    pub fn run_async<T: Send + 'static>(
+        &self,
+        vm: &mut Vm,
+        work: impl std::future::Future<Output = T> + Send + 'static,
+        finish: impl FnOnce(&mut Vm, T) -> Result<Value, Throw> + Send + 'static,
+    ) -> Result<Gc<Future>, Throw> {
+        let sender = self.io.with_pool(vm, |pool| pool.sender.clone())?;
+        let (number, future) = self.operation(vm);
+        self.io.with_pool(vm, |pool| {
+            pool.tokio.spawn(async move {
+                let result = work.await;
+                let finish: Finish = Box::new(move |vm| finish(vm, result));
+                // A loop that is gone needs no result.
+                let _ = sender.send((number, finish));
+            });
+        })?;
+        Ok(future)
+    }
+}
