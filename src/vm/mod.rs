@@ -382,14 +382,6 @@ impl Vm {
                         std::slice::from_raw_parts(current.base, current.code.nregs as usize)
                     });
                 }
-                if !current.base.is_null() && !current.top.is_null() {
-                    // The window of a coroutine that runs: it may be old, and
-                    // its registers are stored to without a barrier.
-                    let nregs = current.code.nregs as usize;
-                    // SAFETY: the frame keeps its coroutine alive, in whose
-                    // window it runs.
-                    marker.values(unsafe { std::slice::from_raw_parts(current.base, nregs) });
-                }
             }
             marker.values(roots);
             tasks.trace(marker);
