@@ -301,6 +301,7 @@ impl Lower<'_> {
             ["gene", "scope"] => self.task_scope_form(place, g),
             ["gene", "defer"] => self.defer_form(place, g),
             ["gene", "wait_until"] => self.wait_until_form(place, g),
+            ["gene", "serdes", "write_tree"] => self.write_tree_form(place, g),
             [".", ""] => match g.children.len() {
                 2 | 3 => self.get_member(place, &g.children.iter().collect::<Vec<_>>()),
                 _ => self.error(place, err::incomplete_infix),
@@ -311,6 +312,19 @@ impl Lower<'_> {
             }
             _ => self.call(place, g),
         }
+    }
+
+    /// `(gene/serdes/write_tree path v ^separate [/a/*])`: the patterns are
+    /// not evaluated.
+    fn write_tree_form(&mut self, place: Place, g: &Gene) -> Expr {
+        let mut quoted = g.clone();
+        for prop in quoted.props.iter_mut().filter(|p| p.key.as_str() == "separate") {
+            if matches!(prop.value.kind, Kind::Array(_)) {
+                let patterns = prop.value.clone();
+                prop.value.kind = Kind::Quote(Box::new(patterns));
+            }
+        }
+        self.call(place, &quoted)
     }
 
     // ---- literals ------------------------------------------------------

@@ -218,11 +218,10 @@ impl Lower<'_> {
         let place = place_of(node);
         match &node.kind {
             Kind::Symbol(name) => self.symbol(place, *name),
-            // `@` alone as a segment is read as the shorthand without segments.
-            Kind::Selector(segments) => {
+            // `@` and `@@` are read as shorthands without a name.
+            Kind::Selector(segments) if segments.iter().all(|s| matches!(s.as_str(), "" | "@")) => {
                 let text: Vec<&str> = segments.iter().map(|s| s.as_str()).collect();
-                let name = format!("@{}", text.join("/"));
-                self.symbol(place, Symbol::intern(&name))
+                self.symbol(place, Symbol::intern(&format!("@{}", text.join("/"))))
             }
             _ => self.expr(node),
         }

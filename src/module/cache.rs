@@ -18,7 +18,7 @@ use sha2::{Digest, Sha256};
 use crate::compiler::Options;
 
 /// Shorter texts compile faster than an entry is found and checked.
-const LEAST_TEXT: usize = 8 << 10;
+const LEAST_TEXT: usize = 2 << 10;
 
 /// Length of the hash at the beginning of an entry.
 const HASH: usize = 32;

@@ -28,6 +28,7 @@ mod process;
 mod ranges;
 mod reading;
 mod regex;
+mod serdes;
 mod strings;
 mod system;
 #[cfg(test)]
@@ -72,6 +73,7 @@ pub fn install(vm: &mut Vm) {
     ranges::install(vm);
     reading::install(vm);
     regex::install(vm);
+    serdes::install(vm);
     strings::install(vm);
     system::install(vm);
     time::install(vm);

@@ -107,6 +107,16 @@ impl Vm {
         Ok(Value::NIL)
     }
 
+    /// The module in a file, run if it has not been; `path` as in
+    /// [`Module::path`].
+    ///
+    /// # Errors
+    ///
+    /// `RuntimeException` if there is none, and what it raises.
+    pub fn load_module(&mut self, path: &str) -> Result<Gc<Module>, Throw> {
+        self.host()?.module(self, path)
+    }
+
     /// `$pkg` in a module.
     ///
     /// # Errors
