@@ -2,8 +2,8 @@
 //! the natives that the prelude is written with.
 
 use super::*;
-use crate::object::{BoundMethod, Function, Kind, Namespace};
-use crate::object::{kind_of, misc, string};
+use crate::object::{BoundMethod, Function, Interception, Kind, Namespace};
+use crate::object::{foreign, kind_of, misc, string};
 
 pub(super) fn install(vm: &mut Vm) {
     methods(vm, ClassName::Object, OBJECT);
@@ -157,12 +157,17 @@ fn namespace_empty(vm: &mut Vm, args: Args, wanted: bool) -> Outcome {
 
 // ---- functions -----------------------------------------------------------
 
-/// The function behind a method with a receiver.
+/// The function behind a method with a receiver, or behind advice.
 fn unbound(mut value: Value) -> Value {
-    while let Some(bound) = Gc::<BoundMethod>::from_value(value) {
-        value = bound.method;
+    loop {
+        if let Some(bound) = Gc::<BoundMethod>::from_value(value) {
+            value = bound.method;
+        } else if let Some(wrapper) = foreign::foreign::<Interception>(value) {
+            value = wrapper.original;
+        } else {
+            return value;
+        }
     }
-    value
 }
 
 fn metadata(vm: &mut Vm, value: Value) -> Result<Option<Gc<Function>>, Throw> {
