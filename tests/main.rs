@@ -23,7 +23,7 @@ fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     arguments.test_threads.get_or_insert(THREADS);
 
-    let suites: [(&str, Vec<Trial>); 8] = [
+    let suites: [(&str, Vec<Trial>); 9] = [
         ("format", suite::format::trials()),
         ("layering", suite::layering::trials()),
         ("cli", suite::cli::trials()),
@@ -31,6 +31,7 @@ fn main() -> ExitCode {
         ("lang", suite::lang::trials()),
         ("examples", suite::examples::trials()),
         ("conformance", suite::conformance::trials()),
+        ("modules", suite::modules::trials()),
         ("hostile", suite::hostile::trials()),
     ];
     let sizes: Vec<String> =

@@ -263,15 +263,13 @@ impl State {
     /// `!`
     fn check(&self, vm: &mut Vm) -> Result<(), Throw> {
         let carried = &vm.roots[self.start..];
-        let values = match self.shape {
-            Shape::Entries => carried.iter().skip(1).step_by(2),
-            _ => carried.iter().skip(0).step_by(1),
-        };
+        let (first, stride) = if self.shape == Shape::Entries { (1, 2) } else { (0, 1) };
+        let mut values = carried.iter().skip(first).step_by(stride).copied();
         if carried.is_empty() {
             let message = "Selector did not match (empty)";
             return Err(vm.error(ClassName::RuntimeException, "GENE.SELECTOR.NO_MATCH", message));
         }
-        match values.copied().find(|v| v.is_nil() || v.is_void()) {
+        match values.find(|v| v.is_nil() || v.is_void()) {
             Some(value) => Err(vm.not_found_error(value)),
             None => Ok(()),
         }

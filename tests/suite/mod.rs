@@ -12,6 +12,7 @@ pub mod format;
 pub mod hostile;
 pub mod lang;
 pub mod layering;
+pub mod modules;
 
 use std::{
     fs,
