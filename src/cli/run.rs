@@ -86,7 +86,7 @@ fn program(
         Ok(failures) => {
             let reports = engine.render_failures(&failures, look.style);
             io::stderr().write_all(reports.as_bytes())?;
-            let failed = strict && !failures.is_empty();
+            let failed = strict && failures.are_serious();
             if failed { ExitCode::from(FAILED) } else { ExitCode::SUCCESS }
         }
         Err(failure) => {

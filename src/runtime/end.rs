@@ -6,7 +6,7 @@ use super::Runtime;
 use super::scheduler::Turn;
 use crate::diag::{Diagnostic, Stage, Style};
 use crate::heap::{Gc, Marker};
-use crate::object::coroutine::CoState;
+use crate::object::coroutine::{CoState, flag};
 use crate::object::future::Reacts;
 use crate::object::{Coroutine, Future, Reaction};
 use crate::value::Value;
@@ -15,10 +15,16 @@ use crate::vm::{Throw, Vm};
 /// Failures kept with exception and trace; more are only counted.
 const KEPT: usize = 100;
 
+struct Unobserved {
+    exception: Value,
+    /// The task failed before its first suspension.
+    early: bool,
+}
+
 /// Failures that nobody has observed yet.
 #[derive(Default)]
 pub struct Log {
-    kept: BTreeMap<i64, Value>,
+    kept: BTreeMap<i64, Unobserved>,
     /// How many more there are.
     more: u64,
     next: i64,
@@ -27,17 +33,22 @@ pub struct Log {
 }
 
 impl Log {
-    /// A future has failed unobserved.
-    pub fn add(&mut self, future: Gc<Future>, exception: Value) {
-        let number = self.add_exception(exception);
+    /// A future, that of a task perhaps, has failed unobserved.
+    pub fn add(&mut self, future: Gc<Future>, task: Option<Gc<Coroutine>>, exception: Value) {
+        let early = task.is_some_and(|t| t.flags.get() & flag::LISTED == 0);
+        let number = self.list(Unobserved { exception, early });
         future.set_listed(number);
     }
 
     /// A task has failed whose future says something else.
-    pub fn add_exception(&mut self, exception: Value) -> i64 {
+    pub fn add_exception(&mut self, exception: Value) {
+        self.list(Unobserved { exception, early: false });
+    }
+
+    fn list(&mut self, failure: Unobserved) -> i64 {
         self.next += 1;
         match self.kept.len() < KEPT {
-            true => drop(self.kept.insert(self.next, exception)),
+            true => drop(self.kept.insert(self.next, failure)),
             false => self.more += 1,
         }
         self.next
@@ -50,8 +61,8 @@ impl Log {
     }
 
     pub fn trace(&self, marker: &mut Marker) {
-        for exception in self.kept.values() {
-            marker.value(*exception);
+        for failure in self.kept.values() {
+            marker.value(failure.exception);
         }
     }
 }
@@ -61,6 +72,9 @@ impl Log {
 pub struct Failures {
     /// Exceptions of futures that nobody observed, in order of failing.
     pub unobserved: Vec<Value>,
+    /// How many of these are only worth a warning: the future was failed already
+    /// when the program got it.
+    pub warnings: usize,
     /// How many more there were.
     pub more: u64,
     /// Whether something else failed that has been reported already.
@@ -68,9 +82,9 @@ pub struct Failures {
 }
 
 impl Failures {
-    /// Whether there was anything.
-    pub fn is_empty(&self) -> bool {
-        self.unobserved.is_empty() && self.more == 0 && !self.reported
+    /// Whether the program failed by them.
+    pub fn are_serious(&self) -> bool {
+        self.unobserved.len() > self.warnings || self.more > 0 || self.reported
     }
 }
 
@@ -113,9 +127,12 @@ impl Runtime {
     /// The failures that nobody has observed until now.
     pub fn take_failures(&self) -> Failures {
         let mut log = self.failures.borrow_mut();
-        let unobserved = std::mem::take(&mut log.kept).into_values().collect();
+        let kept = std::mem::take(&mut log.kept);
+        let warnings = kept.values().filter(|f| f.early).count();
+        let unobserved = kept.into_values().map(|f| f.exception).collect();
         let more = std::mem::take(&mut log.more);
-        Failures { unobserved, more, reported: std::mem::take(&mut log.reported) }
+        let reported = std::mem::take(&mut log.reported);
+        Failures { unobserved, warnings, more, reported }
     }
 
     /// Runs the loop as long as something is outstanding.

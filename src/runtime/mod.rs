@@ -30,6 +30,7 @@ mod timers;
 use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use std::time::SystemTime;
 
 use gene_isa::Intrinsic;
 
@@ -83,6 +84,11 @@ impl Runtime {
         let found = vm.event_loop()?.as_any().downcast::<Runtime>();
         found.map_err(|_| vm.runtime_error("this interpreter has another event loop"))
     }
+}
+
+/// Date and time by the clock of a machine's loop, which may be virtual.
+pub fn date(vm: &mut Vm) -> SystemTime {
+    Runtime::of(vm).map_or_else(|_| SystemTime::now(), |runtime| runtime.clock.date())
 }
 
 /// Gives a machine an event loop, and defines what belongs to it.

@@ -26,17 +26,18 @@ impl Runtime {
     }
 
     fn fill(&self, vm: &mut Vm, future: Gc<Future>, state: State, value: Value, work: &mut Work) {
-        future.fill(&mut vm.heap, state, value);
         let single = future.take_single();
         let several = match single {
             None if future.has_waiters() => future.take_waiters(),
             _ => Vec::new(),
         };
+        let task = Gc::<Coroutine>::from_value(future.source());
+        future.fill(&mut vm.heap, state, value);
         if state == State::Failure && !future.is_observed() {
             let mut waiters = single.iter().chain(&several);
             match waiters.any(|w| observes(*w)) {
                 true => drop(future.observe()),
-                false => self.failures.borrow_mut().add(future, value),
+                false => self.failures.borrow_mut().add(future, task, value),
             }
         }
         match single {

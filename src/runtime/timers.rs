@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::cmp::{Ordering, Reverse};
 use std::collections::{BinaryHeap, VecDeque};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::heap::Marker;
 use crate::value::Value;
@@ -11,13 +11,15 @@ use crate::value::Value;
 /// Nanoseconds since the loop was made; a clock that can be virtual.
 pub struct Clock {
     start: Instant,
+    date: SystemTime,
     /// The time, if it is virtual.
     simulated: Option<Cell<u64>>,
 }
 
 impl Clock {
     pub fn new(virtual_time: bool) -> Clock {
-        Clock { start: Instant::now(), simulated: virtual_time.then(|| Cell::new(0)) }
+        let simulated = virtual_time.then(|| Cell::new(0));
+        Clock { start: Instant::now(), date: SystemTime::now(), simulated }
     }
 
     pub fn now(&self) -> u64 {
@@ -29,6 +31,14 @@ impl Clock {
 
     pub fn is_virtual(&self) -> bool {
         self.simulated.is_some()
+    }
+
+    /// Date and time.
+    pub fn date(&self) -> SystemTime {
+        match &self.simulated {
+            Some(now) => self.date + Duration::from_nanos(now.get()),
+            None => SystemTime::now(),
+        }
     }
 
     /// Moves virtual time forward.

@@ -11,6 +11,7 @@ use super::{Natives, Outcome, int, methods, text, wrong_receiver};
 use crate::object::foreign::foreign;
 use crate::object::misc::int_of;
 use crate::object::time::{self, DateData, DateTimeData, TimeData, zone_name};
+use crate::runtime;
 use crate::value::Value;
 use crate::vm::{Args, ClassName, Throw, Vm};
 
@@ -19,10 +20,13 @@ pub(super) fn install(vm: &mut Vm) {
     vm.define_fn_in("gene/today", 0, 0, |vm, _| Ok(day(vm, 0)));
     vm.define_fn_in("gene/tomorrow", 0, 0, |vm, _| Ok(day(vm, 1)));
     vm.define_fn_in("gene/now", 0, 0, |vm, _| Ok(now(vm)));
-    vm.define_fn_in("time/now", 0, 0, |_, _| {
-        Ok(Value::float(Timestamp::now().as_microsecond() as f64 / 1e6))
+    vm.define_fn_in("time/now", 0, 0, |vm, _| {
+        Ok(Value::float(timestamp(vm).as_microsecond() as f64 / 1e6))
     });
-    vm.define_fn_in("time/now_us", 0, 0, |vm, _| Ok(int(vm, Timestamp::now().as_microsecond())));
+    vm.define_fn_in("time/now_us", 0, 0, |vm, _| {
+        let now = timestamp(vm).as_microsecond();
+        Ok(int(vm, now))
+    });
 
     vm.computed_globals.insert(Symbol::intern("duration_start"), duration_start);
     vm.computed_globals.insert(Symbol::intern("duration"), duration);
@@ -82,14 +86,23 @@ fn date_of(date: jiff::civil::Date) -> Date {
 
 /// The local date, some days from now.
 fn day(vm: &mut Vm, days: i64) -> Value {
-    let today = Zoned::now().date();
+    let today = zoned(vm).date();
     let date = today.checked_add(days.days()).unwrap_or(today);
     time::date(&mut vm.heap, date_of(date))
 }
 
+/// The time by the clock of the event loop.
+fn timestamp(vm: &mut Vm) -> Timestamp {
+    Timestamp::try_from(runtime::date(vm)).unwrap_or_else(|_| Timestamp::now())
+}
+
+fn zoned(vm: &mut Vm) -> Zoned {
+    timestamp(vm).to_zoned(jiff::tz::TimeZone::system())
+}
+
 /// The local date and time with its offset from UTC, in whole minutes.
 fn now(vm: &mut Vm) -> Value {
-    let now = Zoned::now();
+    let now = zoned(vm);
     let clock = now.time();
     let written = Time {
         hour: clock.hour() as u8,

@@ -23,6 +23,12 @@ fn counters(vm: &Vm) -> [(&'static str, u64); 6] {
 }
 
 fn stats(vm: &mut Vm, args: Args) -> Outcome {
+    // What is garbage already does not count: a number that depends on when the
+    // last collection happened to be says nothing.
+    let name = args.opt(0).and_then(|name| vm.name_of(name));
+    if name.is_none_or(|name| matches!(name.as_str(), "live_scopes" | "live_objects")) {
+        vm.collect_garbage();
+    }
     let counters = counters(vm);
     if args.is_empty() {
         let map = Map::new(&mut vm.heap, counters.len());

@@ -60,10 +60,7 @@ impl Vm {
         win: *mut Value,
     ) -> Result<(), Throw> {
         self.begin_task(generator, win)?;
-        match close {
-            true => Err(Throw(Vm::CLOSING)),
-            false => Ok(()),
-        }
+        if close { self.unwind(Throw(Vm::CLOSING)) } else { Ok(()) }
     }
 
     /// Runs a task from a call with this window, whose result is the future.

@@ -91,6 +91,9 @@ impl Vm {
                 (Array::new(&mut self.heap, &flat).value(), Value::small_int(-1))
             }
             None if source.is_nil() => (Value::NIL, Value::NIL),
+            Some(Kind::Coroutine) if self.type_name(source) == "AsyncGenerator" => {
+                return Err(self.type_error("an async generator needs for ^^await"));
+            }
             Some(Kind::Coroutine) => (source, Value::bool(pairs)),
             _ => {
                 let method = self.class_of(source).find_method(self.names.iter);
