@@ -93,6 +93,13 @@ impl Loader {
         self.state.borrow().modules.get(path).copied()
     }
 
+    /// The module of this name that comes from no file.
+    fn without_file(&self, vm: &Vm, path: &str) -> Option<Gc<Module>> {
+        let files = &self.state.borrow().files;
+        let mut modules = vm.modules.iter().copied();
+        modules.find(|m| m.path == path && !files.contains_key(&key(*m)))
+    }
+
     /// The chain of modules that leads back to `module`.
     fn cycle(&self, module: Gc<Module>) -> Error {
         let state = self.state.borrow();
@@ -156,7 +163,8 @@ impl Compiler {
 
     /// See [`crate::vm::Host::module`].
     pub(super) fn run_module(&self, vm: &mut Vm, path: &str) -> Result<Gc<Module>, Throw> {
-        if let Some(module) = vm.modules.iter().find(|m| m.path == path).copied() {
+        // Modules such as `<eval>` come from no file.
+        if let Some(module) = self.loader.without_file(vm, path) {
             return Ok(module);
         }
         let file = std::env::current_dir().unwrap_or_default().join(path);
