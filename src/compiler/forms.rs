@@ -140,10 +140,12 @@ impl Lower<'_> {
             }
             _ => {}
         }
-        if infix::is_exempt(&g.head) {
+        let exempt = infix::is_exempt(&g.head);
+        // `field` and the like may be variables: only infix is ruled out then.
+        if exempt && g.head.as_symbol().is_none_or(|head| self.lookup(head).is_none()) {
             return None;
         }
-        if Operator::of(name).is_some() {
+        if !exempt && Operator::of(name).is_some() {
             return Some(self.infix(place, g));
         }
         if let Some(method) = name.strip_prefix('.')
