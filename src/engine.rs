@@ -174,7 +174,9 @@ impl Host for Compiler {
             vm.builtins.insert(Symbol::intern(&name), value);
             Symbol::intern(&name)
         };
-        let node = vm.syntax_of(data, &mut embed);
+        let Some(node) = vm.syntax_of(data, &mut embed) else {
+            return Err(vm.runtime_error("data is nested too deeply to be code"));
+        };
         let mode = if render { EvalMode::Render } else { EvalMode::Eval };
         let compiled = self.with_names(module, |names| {
             let code = compiler::compile_eval(&[node], env, mode, names, &self.options)?;
@@ -453,25 +455,52 @@ impl Engine {
         };
         let mut report = Diagnostic::error(Stage::Runtime, code, span, &message);
         if let Some(name) = message.strip_suffix(" is not defined")
-            && let Some(close) = crate::diag::suggest(name, self.names_in_scope().iter().copied())
+            && let Some(close) =
+                crate::diag::suggest(name, self.names_near(span.file).iter().copied())
         {
             report = report.hint(format!("did you mean `{close}`?"));
         }
         report
     }
 
-    /// Global names and those of the main module.
-    fn names_in_scope(&self) -> Vec<&'static str> {
-        let builtins = self.vm.builtins.keys().map(|name| name.as_str());
+    /// Names that somebody may have meant in a source: global ones, those of
+    /// the main module, and all that the text itself defines.
+    fn names_near(&self, file: FileId) -> Vec<&'static str> {
+        let mut names: Vec<&'static str> = self.vm.builtins.keys().map(|n| n.as_str()).collect();
         let own = self.main.map(|m| m.names.borrow().clone()).unwrap_or_default();
-        builtins
-            .chain(own.into_iter().map(Symbol::as_str))
-            .filter(|n| !n.starts_with(['_', '\0']))
-            .collect()
+        names.extend(own.into_iter().map(Symbol::as_str));
+        if let Some(source) = self.vm.sources.get(file) {
+            let (nodes, _) = reader::read(file, &source.text);
+            nodes.iter().for_each(|node| defined_names(node, &mut names));
+        }
+        names.retain(|n| !n.starts_with(['_', '\0']));
+        names
     }
 
     /// The trace of an exception, a line a frame.
     pub fn trace(&self, exception: Value) -> Vec<String> {
         self.vm.exception_trace(exception)
     }
+}
+
+/// The names that `var`, `let`, `fn` and parameter lists in a form introduce.
+fn defined_names(node: &crate::syntax::Node, names: &mut Vec<&'static str>) {
+    use crate::syntax::Kind;
+    let Kind::Gene(gene) = &node.kind else { return };
+    let head = gene.head.as_symbol().map_or("", Symbol::as_str);
+    if matches!(head, "var" | "let" | "fn" | "method" | "class" | "enum" | "ns" | "for") {
+        for child in &gene.children {
+            match &child.kind {
+                Kind::Symbol(name) => names.push(name.as_str().trim_end_matches(':')),
+                Kind::Array(items) => {
+                    names.extend(
+                        items.items.iter().filter_map(|n| n.as_symbol()).map(Symbol::as_str),
+                    );
+                }
+                _ => {}
+            }
+        }
+    }
+    defined_names(&gene.head, names);
+    gene.children.iter().for_each(|child| defined_names(child, names));
 }

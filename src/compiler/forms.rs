@@ -266,7 +266,7 @@ impl Lower<'_> {
             }
             "#Str" => {
                 let parts = c.iter().map(|n| self.expr(n)).collect();
-                self.make(place, Ek::Interp(parts))
+                self.interpolation(place, parts)
             }
             "$with" => self.with_form(place, c, false),
             "$tap" => self.with_form(place, c, true),
@@ -373,6 +373,22 @@ impl Lower<'_> {
     }
 
     /// A Gene value: the head is data if it is `_` or quoted.
+    /// A string with holes; one with many is made of strings, so that it needs
+    /// few registers.
+    fn interpolation(&mut self, place: Place, mut parts: Vec<Expr>) -> Expr {
+        const MOST: usize = 250;
+        while parts.len() > MOST {
+            let mut groups = Vec::new();
+            while !parts.is_empty() {
+                let rest = parts.split_off(parts.len().min(MOST));
+                groups.push(self.make(place, Ek::Interp(parts)));
+                parts = rest;
+            }
+            parts = groups;
+        }
+        self.make(place, Ek::Interp(parts))
+    }
+
     fn constructor(&mut self, place: Place, g: &Gene) -> Expr {
         let head = match &g.head.kind {
             Kind::Quote(inner) => self.make(place, Ek::Const(datum(inner))),

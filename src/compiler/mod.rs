@@ -55,7 +55,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use gene_isa::{CheckKind, Code, Env, FnKind, Intrinsic, Module, Special, Symbol, TypeExpr};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::diag::Diagnostic;
 use crate::source::FileId;
@@ -137,21 +137,12 @@ pub fn compile_module(
     }
     let scope = lower.module_scope;
     let main = generate(&mut lower, body, scope, "<module>")?;
-    let mut exports: Vec<(Symbol, u32)> = Vec::new();
-    for name in std::mem::take(&mut lower.exports) {
-        if exports.iter().any(|e| e.0 == name) {
-            continue;
-        }
-        let slot = match lower.names.slot(name) {
-            // A listed member: the slot is never set, and says that it is listed.
-            None if lower.explicit_exports => {
-                lower.names.slots.push(name);
-                Some(lower.names.slots.len() as u32 - 1)
-            }
-            slot => slot,
-        };
-        exports.extend(slot.map(|slot| (name, slot)));
-    }
+    let mut seen = FxHashSet::default();
+    let exports = std::mem::take(&mut lower.exports).into_iter();
+    let exports = exports
+        .filter(|name| seen.insert(*name))
+        .filter_map(|name| Some((name, lower.names.slot(name)?)))
+        .collect();
     Ok(Module {
         main: Arc::new(main),
         slots: lower.names.slots.clone(),

@@ -198,11 +198,18 @@ impl fmt::Display for Quoted<'_> {
 
 /// The candidate most like `word`, if one is near enough to be a typing error.
 pub fn suggest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    // The distance takes time in the product of the lengths.
+    const LONGEST: usize = 60;
+    if word.len() > LONGEST {
+        return None;
+    }
     // A third of the characters may differ; a word of one or two must be a transposition away.
     let limit = (word.chars().count() / 3).max(1);
     candidates
         .into_iter()
-        .filter(|c| *c != word && c.len().abs_diff(word.len()) <= 4 * limit)
+        .filter(|c| {
+            *c != word && c.len() <= 2 * LONGEST && c.len().abs_diff(word.len()) <= 4 * limit
+        })
         .map(|c| (strsim::osa_distance(word, c), c))
         .filter(|(distance, c)| *distance <= limit && *distance < c.chars().count())
         .min()

@@ -68,6 +68,11 @@ impl Marker {
         self.header(object.as_ptr() as usize);
     }
 
+    /// Counts memory that the object being traced holds outside the heap.
+    pub fn external(&mut self, bytes: usize) {
+        self.bytes += bytes;
+    }
+
     /// Marks a scope that somebody holds.
     pub fn scope(&mut self, scope: NonNull<Scope>) {
         self.scope_at(scope.as_ptr() as usize);

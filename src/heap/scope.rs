@@ -80,6 +80,7 @@ impl Scope {
     }
 
     pub(super) fn trace(&self, marker: &mut Marker) {
+        marker.external(layout(self.len()).size());
         marker.cells(self.slots());
         if let Some(parent) = self.parent() {
             marker.scope(parent);

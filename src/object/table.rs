@@ -202,7 +202,9 @@ impl Gc<Dictionary> {
 
 impl Trace for Dictionary {
     fn trace(&self, marker: &mut Marker) {
-        self.table.borrow().trace(marker);
+        let table = self.table.borrow();
+        marker.external(table.bytes());
+        table.trace(marker);
     }
     fn bytes(&self) -> usize {
         size_of::<Dictionary>()
@@ -248,10 +250,11 @@ impl HashObject {
 
 impl Trace for HashObject {
     fn trace(&self, marker: &mut Marker) {
-        self.table.borrow().trace(marker);
+        let table = self.table.borrow();
+        marker.external(table.bytes());
+        table.trace(marker);
     }
     fn bytes(&self) -> usize {
-        debug_assert!(self.table.borrow().bytes() < usize::MAX);
         size_of::<HashObject>()
     }
 }

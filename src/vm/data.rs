@@ -13,6 +13,9 @@ use crate::source::Span;
 use crate::syntax::{self, Node, Prop, Seq};
 use crate::value::Value;
 
+/// As deep as the reader lets forms nest.
+const MAX_SYNTAX_DEPTH: usize = 1000;
+
 impl Vm {
     /// The value of a constant. Collections are new each time.
     pub fn value_of(&mut self, datum: &Datum) -> Value {
@@ -131,15 +134,30 @@ impl Vm {
 
     /// The syntax of data, for `eval`. Values that are no data (functions,
     /// instances, ...) become references by `embed`, which gives them a name.
+    /// `None` if the data is nested too deeply, or contains itself.
     pub fn syntax_of(
         &mut self,
         value: Value,
         embed: &mut dyn FnMut(&mut Vm, Value) -> Symbol,
-    ) -> Node {
+    ) -> Option<Node> {
+        self.data_depth = 0;
+        let node = self.node_of(value, embed);
+        (self.data_depth < MAX_SYNTAX_DEPTH).then_some(node)
+    }
+
+    fn node_of(&mut self, value: Value, embed: &mut dyn FnMut(&mut Vm, Value) -> Symbol) -> Node {
+        // Too deep, or in itself: the depth stays at the limit, which the caller sees.
+        if self.data_depth >= MAX_SYNTAX_DEPTH {
+            return Node::new(syntax::Kind::Nil);
+        }
+        self.data_depth += 1;
         let kind = match kind_of(value) {
             None => self.immediate_syntax(value),
             Some(kind) => self.object_syntax(kind, value, embed),
         };
+        if self.data_depth < MAX_SYNTAX_DEPTH {
+            self.data_depth -= 1;
+        }
         Node { kind, span: Span::NONE }
     }
 
@@ -184,7 +202,7 @@ impl Vm {
             }
             Kind::Gene => {
                 let Some(gene) = Gc::<Gene>::from_value(value) else { return syntax::Kind::Nil };
-                let head = self.syntax_of(gene.head.get(), embed);
+                let head = self.node_of(gene.head.get(), embed);
                 let props = gene.props().map(|p| p.entries()).unwrap_or_default();
                 let props = self.props(props, embed);
                 let children = self.seq(gene.children.to_vec(), sealed, embed).items;
@@ -198,7 +216,7 @@ impl Vm {
                 let Some(quoted) = Gc::<Quoted>::from_value(value) else {
                     return syntax::Kind::Nil;
                 };
-                let form = Box::new(self.syntax_of(quoted.form, embed));
+                let form = Box::new(self.node_of(quoted.form, embed));
                 match quoted.mark {
                     QuoteMark::Quote => syntax::Kind::Quote(form),
                     QuoteMark::Unquote => syntax::Kind::Unquote { form, discard: false },
@@ -219,7 +237,7 @@ impl Vm {
         sealed: bool,
         embed: &mut dyn FnMut(&mut Vm, Value) -> Symbol,
     ) -> Seq {
-        Seq { items: items.into_iter().map(|v| self.syntax_of(v, embed)).collect(), sealed }
+        Seq { items: items.into_iter().map(|v| self.node_of(v, embed)).collect(), sealed }
     }
 
     fn props(
@@ -230,7 +248,7 @@ impl Vm {
         let prop = |(key, value): (Symbol, Value)| Prop {
             key,
             key_span: Span::NONE,
-            value: self.syntax_of(value, embed),
+            value: self.node_of(value, embed),
         };
         entries.into_iter().map(prop).collect()
     }

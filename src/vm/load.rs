@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use gene_isa::Symbol;
+use rustc_hash::FxHashSet;
 
 use super::Vm;
 use super::error::Throw;
@@ -25,10 +26,11 @@ impl Vm {
     pub fn extend_module(&mut self, module: Gc<Module>, compiled: &gene_isa::Module) {
         module.grow(&compiled.slots);
         let mut exports = module.exports.borrow_mut();
-        for export in &compiled.exports {
-            exports.retain(|(name, _)| *name != export.0);
-            exports.push(*export);
+        if !exports.is_empty() {
+            let new: FxHashSet<Symbol> = compiled.exports.iter().map(|(name, _)| *name).collect();
+            exports.retain(|(name, _)| !new.contains(name));
         }
+        exports.extend(&compiled.exports);
         module.explicit_exports.set(compiled.explicit_exports);
     }
 

@@ -217,6 +217,8 @@ pub struct Vm {
     do_nothing: Value,
     /// Reused for building strings.
     buffer: String,
+    /// Nesting of the data that is being turned into syntax.
+    data_depth: usize,
 }
 
 impl Vm {
@@ -270,6 +272,7 @@ impl Vm {
             cache_epoch: 0,
             do_nothing: Value::NIL,
             buffer: String::new(),
+            data_depth: 0,
         };
         vm.make_classes();
         vm.make_builtin_enums();

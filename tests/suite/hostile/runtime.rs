@@ -213,7 +213,7 @@ const GROWING: &[(&str, &str)] = &[
     ("array", "(var a []) (loop (a .add 1))"),
     ("array_of_arrays", "(var a []) (loop (a = [a a a a]))"),
     ("map", "(var h {{}}) (var i 0) (loop (h .set i i) (i += 1))"),
-    ("closures", "(var f nil) (loop (do (var g f) (f = (fn [] g))))"),
+    ("closures", "(fn chain [g] (fn [] g)) (var f nil) (loop (f = (chain f)))"),
     ("interpolation", "(var s \"ab\") (loop (s = #\"#{s}#{s}\"))"),
     ("joined", "(var a [\"abcdefgh\"]) (loop (a = [(a .join) (a .join)]))"),
     ("array_visited_while_growing", "(var a [1]) (for x in a (a .add x))"),

@@ -118,8 +118,8 @@ fn literals() -> Vec<Case> {
         ),
         generated(
             "hash_map_of_many",
-            || format!("(println ({} .size))", list("{{", WIDE, |i| format!("{i} {i}"), "}}")),
-            prints("70000"),
+            || format!("(println ({} .size))", list("{{", 25_000, |i| format!("{i} {i}"), "}}")),
+            prints("25000"),
         ),
         generated(
             "gene_of_many",
@@ -218,14 +218,14 @@ fn programs() -> Vec<Case> {
             prints("2450000000.0"),
         ),
         generated(
-            "functions_70_000",
+            "functions_60_000",
             || {
                 format!(
-                    "{}(println (f69999))",
-                    list("", WIDE, |i| format!("(fn f{i} [] {i})\n"), "")
+                    "{}(println (f59999))",
+                    list("", 60_000, |i| format!("(fn f{i} [] {i})\n"), "")
                 )
             },
-            prints("69999"),
+            prints("59999"),
         ),
         generated(
             "statements_100_000",
