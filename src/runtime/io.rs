@@ -78,10 +78,11 @@ impl Reactor {
         }
     }
 
-    /// Settles what has arrived, in order of arrival.
-    pub fn settle(&self, runtime: &Runtime, vm: &mut Vm) {
+    /// Settles what has arrived, in order of arrival; whether there was
+    /// anything.
+    pub fn settle(&self, runtime: &Runtime, vm: &mut Vm) -> bool {
         if !self.is_working() {
-            return;
+            return false;
         }
         let mut arrived = self.arrived.take();
         if let Some(pool) = self.pool.borrow_mut().as_mut() {
@@ -91,6 +92,7 @@ impl Reactor {
                 arrived.push(completion);
             }
         }
+        let any = !arrived.is_empty();
         for (number, finish) in arrived {
             let mut pending = self.pending.borrow_mut();
             let Some(at) = pending.iter().position(|(n, _)| *n == number) else { continue };
@@ -104,6 +106,7 @@ impl Reactor {
                 Err(throw) => runtime.settle(vm, future, State::Failure, throw.0),
             }
         }
+        any
     }
 
     fn with_pool<T>(&self, vm: &mut Vm, act: impl FnOnce(&mut Pool) -> T) -> Result<T, Throw> {

@@ -78,12 +78,15 @@ impl Runtime {
         self.timers.borrow_mut().next_due(is_live)
     }
 
-    fn settle_due(&self, vm: &mut Vm) {
+    /// Settles what is due; whether there was anything.
+    fn settle_due(&self, vm: &mut Vm) -> bool {
         if self.timers.borrow().live() == 0 {
-            return;
+            return false;
         }
         let now = self.clock.now();
+        let mut any = false;
         while let Some(timer) = self.take_due(vm, now) {
+            any = true;
             let target = timer.target;
             if let Some(future) = Gc::<Future>::from_value(target) {
                 self.settle(vm, future, State::Success, Value::NIL);
@@ -97,6 +100,7 @@ impl Runtime {
                 self.watch_due(vm, target);
             }
         }
+        any
     }
 
     // ---- turns -----------------------------------------------------------
@@ -109,13 +113,16 @@ impl Runtime {
     /// `CancellationException` if the user interrupted it.
     pub fn turn(&self, vm: &mut Vm, sleep: bool) -> Result<Turn, Throw> {
         self.check_scopes(vm);
-        self.settle_due(vm);
-        self.io.settle(self, vm);
+        // What synchronous code waits for may be settled without a job.
+        let settled = self.settle_due(vm) | self.io.settle(self, vm);
         self.deliver_events(vm);
         if vm.tasks.ready.is_empty() {
             self.settle_idlers(vm);
         }
         if vm.tasks.ready.is_empty() {
+            if settled {
+                return Ok(Turn::Idle);
+            }
             if !sleep {
                 return Ok(Turn::Nothing);
             }

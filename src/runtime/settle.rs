@@ -109,6 +109,8 @@ impl Runtime {
     }
 
     fn follow(&self, vm: &mut Vm, future: Gc<Future>, followed: Gc<Future>) {
+        // A cycle closes only at a future that somebody follows already; without
+        // this, a long chain would be walked for each of its links.
         let mut at = followed;
         loop {
             if at == future {
@@ -118,7 +120,13 @@ impl Runtime {
                 return self.settle(vm, future, State::Failure, throw.0);
             }
             match Gc::<Future>::from_value(at.source()) {
-                Some(next) if at.is_pending() && at.origin() == Origin::Follow => at = next,
+                Some(next)
+                    if future.has_waiters()
+                        && at.is_pending()
+                        && at.origin() == Origin::Follow =>
+                {
+                    at = next;
+                }
                 _ => break,
             }
         }

@@ -206,6 +206,16 @@ mod tests {
     }
 
     #[test]
+    fn the_first_timer_may_be_the_last_that_was_set() {
+        let mut timers = Timers::default();
+        timers.set(3000, Value::small_int(1));
+        timers.set(2, Value::small_int(2));
+        assert_eq!(timers.next_due(|_| true), Some(2));
+        assert_eq!(timers.take_due(2, |_| true).map(|t| t.due), Some(2));
+        assert_eq!(timers.next_due(|_| true), Some(3000));
+    }
+
+    #[test]
     fn removed_timers_are_not_taken() {
         let mut timers = Timers::default();
         for i in 0..200 {
