@@ -121,9 +121,7 @@ impl Runtime {
             }
             match Gc::<Future>::from_value(at.source()) {
                 Some(next)
-                    if future.has_waiters()
-                        && at.is_pending()
-                        && at.origin() == Origin::Follow =>
+                    if future.has_waiters() && at.is_pending() && at.origin() == Origin::Follow =>
                 {
                     at = next;
                 }
