@@ -29,6 +29,8 @@ mod ranges;
 mod reading;
 mod regex;
 mod serdes;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 mod strings;
 mod system;
 #[cfg(test)]
@@ -74,6 +76,8 @@ pub fn install(vm: &mut Vm) {
     reading::install(vm);
     regex::install(vm);
     serdes::install(vm);
+    #[cfg(feature = "sqlite")]
+    sqlite::install(vm);
     strings::install(vm);
     system::install(vm);
     time::install(vm);
