@@ -344,8 +344,10 @@ impl Runtime {
             if ended.is_err() {
                 self.dissolve(vm, join);
             }
+        } else if vm.class_of(throw.0).is_a(vm.class(ClassName::CancellationException)) {
+            self.dissolve(vm, join);
         } else {
-            // Others keep what they have: nobody gave up on purpose.
+            // It is not given up on purpose: the operands keep going.
             self.end_join(vm, join);
             for operand in operands {
                 if let Some(future) = Gc::<Future>::from_value(*operand) {
