@@ -900,35 +900,22 @@ impl Vm {
     pub(super) fn call_x(&mut self, window: *mut Value, kind: u8, desc: u32) -> Result<(), Throw> {
         // SAFETY: `fp` is the running frame.
         let frame = unsafe { *self.fp };
-        let data = frame.code.data.clone();
-        let desc: &CallDesc = &data.calls[desc as usize];
-        // SAFETY: the window has the registers that the description says.
-        let (callee, this, values) = unsafe {
-            let values = std::slice::from_raw_parts(window.add(2), desc.registers()).to_vec();
-            (*window, *window.add(1), values)
-        };
-        let (keyword_values, positional_values) = values.split_at(desc.keywords.len());
-        let keywords = self.collect_keywords(desc, keyword_values)?;
-        let mut args = Vec::with_capacity(positional_values.len());
-        for (value, spread) in positional_values.iter().zip(&desc.positional) {
-            if *spread {
-                args.extend(self.spread(*value)?);
-            } else {
-                args.push(*value);
-            }
-        }
+        let code = frame.code;
+        let desc: &CallDesc = &code.data.calls[desc as usize];
         // In a coroutine the window of the callee goes to the stack.
         let win = if frame.top.is_null() { window } else { frame.top };
-        self.ensure_room(win, args.len() + 4)?;
-        // SAFETY: there is room, as checked.
-        unsafe {
-            *win = callee;
-            *win.add(1) = this;
-            for (i, arg) in args.iter().enumerate() {
-                *win.add(2 + i) = *arg;
+        let (count, keywords) = match desc.keywords.is_empty() && !desc.positional.contains(&true) {
+            true => {
+                let count = desc.positional.len();
+                self.ensure_room(win, count + 4)?;
+                // SAFETY: both windows have that many registers.
+                unsafe { std::ptr::copy(window, win, count + 2) };
+                (count as u32, None)
             }
-        }
-        let count = args.len() as u32;
+            false => self.spread_args(window, win, desc)?,
+        };
+        // SAFETY: the window lies on the stack.
+        let (callee, this) = unsafe { (*win, *win.add(1)) };
         match CallKind::from_u8(kind) {
             Some(CallKind::Function) | None => self.enter_call(win, count, false, keywords),
             Some(CallKind::WithSelf) => self.enter_call(win, count, true, keywords),
@@ -963,6 +950,41 @@ impl Vm {
                 None => Err(self.not_callable(callee)),
             },
         }
+    }
+
+    /// Puts the arguments of a call with keywords or spreads into the window of
+    /// the callee; their number, and the keywords.
+    fn spread_args(
+        &mut self,
+        window: *mut Value,
+        win: *mut Value,
+        desc: &CallDesc,
+    ) -> Result<(u32, Option<Gc<Map>>), Throw> {
+        // SAFETY: the window has the registers that the description says.
+        let (callee, this, values) = unsafe {
+            let values = std::slice::from_raw_parts(window.add(2), desc.registers()).to_vec();
+            (*window, *window.add(1), values)
+        };
+        let (keyword_values, positional_values) = values.split_at(desc.keywords.len());
+        let keywords = self.collect_keywords(desc, keyword_values)?;
+        let mut args = Vec::with_capacity(positional_values.len());
+        for (value, spread) in positional_values.iter().zip(&desc.positional) {
+            if *spread {
+                args.extend(self.spread(*value)?);
+            } else {
+                args.push(*value);
+            }
+        }
+        self.ensure_room(win, args.len() + 4)?;
+        // SAFETY: there is room, as checked.
+        unsafe {
+            *win = callee;
+            *win.add(1) = this;
+            for (i, arg) in args.iter().enumerate() {
+                *win.add(2 + i) = *arg;
+            }
+        }
+        Ok((args.len() as u32, keywords))
     }
 
     /// Calls the method `name` of `win[1]`.

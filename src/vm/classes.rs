@@ -88,6 +88,20 @@ impl Vm {
         class
     }
 
+    /// The class of objects with Rust data, by its name. Every method call on a
+    /// channel comes here: names are found by their address.
+    fn foreign_class(&self, name: &'static str) -> Gc<Class> {
+        let key = (name.as_ptr() as usize, name.len());
+        if let Some(class) = self.foreign_classes.borrow().get(&key) {
+            return *class;
+        }
+        let class = self.named_class(name);
+        if class != self.class(ClassName::Object) {
+            self.foreign_classes.borrow_mut().insert(key, class);
+        }
+        class
+    }
+
     fn named_class(&self, name: &str) -> Gc<Class> {
         let found = ClassName::ALL.iter().find(|(_, n, _)| *n == name);
         match found {
@@ -138,7 +152,7 @@ impl Vm {
                 Kind::Foreign => {
                     let foreign = Gc::<Foreign>::from_value(value);
                     return foreign.map_or(self.class(ClassName::Object), |f| {
-                        self.named_class(f.data.class())
+                        self.foreign_class(f.data.class())
                     });
                 }
                 _ => ClassName::Object,

@@ -153,6 +153,8 @@ pub struct Vm {
     /// The built-in classes by [`ClassName`].
     classes: Vec<Gc<Class>>,
     other_classes: FxHashMap<Symbol, Gc<Class>>,
+    /// Those of objects with Rust data, by the address of their names.
+    foreign_classes: std::cell::RefCell<FxHashMap<(usize, usize), Gc<Class>>>,
     next_class_id: u32,
     /// Global names: functions and classes.
     pub builtins: FxHashMap<Symbol, Value>,
@@ -239,6 +241,7 @@ impl Vm {
             nesting: 0,
             classes: Vec::new(),
             other_classes: FxHashMap::default(),
+            foreign_classes: Default::default(),
             next_class_id: 0,
             builtins: FxHashMap::default(),
             globals: FxHashMap::default(),
