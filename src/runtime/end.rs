@@ -111,6 +111,7 @@ impl Runtime {
     ///
     /// What a turn of the loop raises.
     pub fn finish(&self, vm: &mut Vm) -> Result<Failures, Throw> {
+        self.end_actors();
         self.run_out(vm)?;
         self.cancel_suspended(vm);
         self.run_out(vm)?;

@@ -10,9 +10,10 @@
 //! Reading order: [`settle`], [`timers`], [`scheduler`] (turns, driving),
 //! [`cancel`], [`end`] (failures nobody observed, end of the program); then what
 //! programs call: [`futures`], [`time`], [`combinators`], [`scope`],
-//! [`generators`], [`channel`], [`pubsub`], [`io`].
+//! [`generators`], [`channel`], [`pubsub`], [`actors`], [`io`].
 #![forbid(unsafe_code)]
 
+mod actors;
 mod cancel;
 mod channel;
 mod combinators;
@@ -71,6 +72,7 @@ pub struct Runtime {
     /// Futures of `$await_all` without operands.
     idlers: RefCell<Vec<Gc<Future>>>,
     events: RefCell<pubsub::Events>,
+    actors: actors::Actors,
     io: io::Reactor,
 }
 
@@ -107,6 +109,7 @@ pub fn install(vm: &mut Vm, options: Options) {
         watchers: RefCell::default(),
         idlers: RefCell::default(),
         events: RefCell::default(),
+        actors: actors::Actors::default(),
         io: io::Reactor::default(),
     }));
     futures::install(vm);
@@ -134,6 +137,7 @@ impl EventLoop for Runtime {
             marker.object(*future);
         }
         self.events.borrow().trace(marker);
+        self.actors.trace(marker);
         self.io.trace(marker);
     }
 

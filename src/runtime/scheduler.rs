@@ -116,6 +116,7 @@ impl Runtime {
         // What synchronous code waits for may be settled without a job.
         let settled = self.settle_due(vm) | self.io.settle(self, vm);
         self.deliver_events(vm);
+        self.begin_actor_turns(vm);
         if vm.tasks.ready.is_empty() {
             self.settle_idlers(vm);
         }
@@ -366,6 +367,7 @@ impl Runtime {
     pub fn is_outstanding(&self, vm: &Vm) -> bool {
         !vm.tasks.ready.is_empty()
             || self.events.borrow().is_queued()
+            || self.actors_are_busy()
             || self.io.is_wanted(end::is_wanted)
             || self.timers.borrow().targets().any(|t| is_live(t) && end::is_wanted(t))
     }

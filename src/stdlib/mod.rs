@@ -5,6 +5,7 @@
 //! begin with `__` are for the prelude only.
 #![forbid(unsafe_code)]
 
+mod actors;
 mod arrays;
 mod base64;
 mod bytes;
@@ -52,6 +53,7 @@ pub const PRELUDE: &str = include_str!("prelude.gene");
 
 /// Defines all native functions and methods.
 pub fn install(vm: &mut Vm) {
+    actors::install(vm);
     arrays::install(vm);
     base64::install(vm);
     bytes::install(vm);

@@ -225,6 +225,20 @@ impl Vm {
         self.settled_values(&operands)
     }
 
+    /// Waits for one future for a limited time, from a native: drives the loop.
+    /// The future must be a root.
+    ///
+    /// # Errors
+    ///
+    /// As `await ^timeout`.
+    pub fn await_within(&mut self, future: Gc<Future>, timeout: Value) -> Result<Value, Throw> {
+        let operand = future.value();
+        if future.is_pending() {
+            self.event_loop()?.drive(self, &[operand], Some(timeout))?;
+        }
+        self.settled_value(operand)
+    }
+
     /// First register above those in use, from a native or an instruction.
     fn free_window(&self) -> *mut Value {
         match self.fp > self.frame_stack.start() {
