@@ -7,6 +7,7 @@
 
 mod depth;
 mod malformed;
+mod natives;
 mod runtime;
 mod size;
 
@@ -35,6 +36,8 @@ enum Verdict {
     Survives,
     /// Exit code 0 and this output.
     Prints(String),
+    /// This last line of the output; futures that fail may be reported.
+    LastLine(&'static str),
 }
 
 /// One input and what must come of it.
@@ -86,6 +89,7 @@ pub fn trials() -> Vec<Trial> {
         ("depth", depth::cases()),
         ("size", size::cases()),
         ("runtime", runtime::cases()),
+        ("natives", natives::cases()),
     ];
     let mut trials = Vec::new();
     for (group, cases) in cases {
@@ -104,7 +108,11 @@ fn check(case: &Case, file: &Path) -> Result<(), Failed> {
     let mut arguments = vec!["run".to_owned()];
     arguments.extend(case.flags.iter().map(|flag| (*flag).to_owned()));
     arguments.push(file.to_string_lossy().into_owned());
-    let outcome = Run::new(arguments).limit(TIME_LIMIT).finish()?;
+    // Some write files.
+    let work = file.with_extension("");
+    let _ = fs::remove_dir_all(&work);
+    fs::create_dir_all(&work)?;
+    let outcome = Run::new(arguments).current_dir(&work).limit(TIME_LIMIT).finish()?;
 
     outcome.survived()?;
     match &case.verdict {
@@ -116,6 +124,12 @@ fn check(case: &Case, file: &Path) -> Result<(), Failed> {
         }
         Verdict::Prints(expected) => {
             outcome.expect_code(0)?.expect_stdout(expected)?;
+        }
+        Verdict::LastLine(expected) => {
+            let last = outcome.stdout.lines().last().unwrap_or_default();
+            if last != *expected {
+                return outcome.fail(&format!("the last line should be {expected:?}:\n{last}"));
+            }
         }
         Verdict::Survives if outcome.code == Some(0) => {}
         Verdict::Survives => {
