@@ -228,7 +228,8 @@ pub fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     for (owner, functions) in natives.functions {
         let calls = move || {
-            let calls = functions.iter().map(|f| f.tried("nil", &format!("((do {}) a...)", f.name)));
+            let calls =
+                functions.iter().map(|f| f.tried("nil", &format!("((do {}) a...)", f.name)));
             program(calls)
         };
         cases.push(generated(format!("functions_{owner}"), calls, Verdict::LastLine("fine")));
