@@ -17,7 +17,6 @@ use gene_isa::{Insn, Intrinsic, NO_SCOPE, Op, Special, Symbol};
 
 use super::error::Throw;
 use super::native::Args;
-use super::stack::Frame;
 use super::{Vm, arith};
 use crate::heap::{Gc, Scope};
 use crate::object::function::ENTRY_SCOPES;
@@ -27,6 +26,9 @@ use crate::value::Value;
 
 /// What a stub frame below the first frame of a run goes on with.
 pub(super) static EXIT: [Insn; 2] = [Insn { op: Op::Exit, x: 0, a: 0, b: 0, c: 0 }; 2];
+
+/// Where loops go on when somebody asked the interpreter to look up.
+static POLL: [Insn; 1] = [Insn { op: Op::Poll, x: 0, a: 0, b: 0, c: 0 }];
 
 /// The instruction before this address, in place: `pc` has moved on already,
 /// and no second pointer has to be kept. Operands are read where they are used, by volatile
@@ -133,11 +135,13 @@ impl Vm {
                     pc = pc.offset($distance as isize)
                 };
             }
+            // Goes on at an instruction of ours if somebody asked to look up: no
+            // call here, which would cost every loop registers.
             macro_rules! poll {
                 () => {
                     if vm.interrupt.is_set() {
                         save!();
-                        check!(vm.interrupted());
+                        pc = POLL.as_ptr();
                     }
                 };
             }
@@ -225,12 +229,10 @@ impl Vm {
                         raise!(vm.stack_overflow());
                     }
                     save!();
-                    *frame = Frame {
-                        pc: callee.insns,
-                        base: win,
-                        code: callee,
-                        top: std::ptr::null_mut(),
-                    };
+                    // `pc` is written when the frame calls or something looks.
+                    (*frame).base = win;
+                    (*frame).code = callee;
+                    (*frame).top = std::ptr::null_mut();
                     vm.fp = frame;
                     base = win;
                     code = callee;
@@ -261,7 +263,7 @@ impl Vm {
                 }};
             }
             macro_rules! call_value {
-                ($win:expr, $count:expr) => {{
+                ($win:expr, $count:expr, $unusual:block) => {{
                     let (win, count): (*mut Value, u32) = ($win, $count);
                     let callee = *win;
                     if let Some(f) = Gc::<Function>::from_value(callee) {
@@ -286,6 +288,7 @@ impl Vm {
                         *win.add(1) = Value::NIL;
                         native!(native, win, count);
                     }
+                    $unusual
                     save!();
                     check!(vm.call_slow(win, count, false));
                     reload!();
@@ -759,16 +762,16 @@ impl Vm {
                         }
                     }
                     // ---- calls -------------------------------------------
-                    Op::Call => call_value!(base.add(i.a() as usize), i.c() as u32),
+                    Op::Call => call_value!(base.add(i.a() as usize), i.c() as u32, {}),
                     Op::CallModule => {
                         let win = base.add(i.a() as usize);
-                        let mut callee = *code.module.vars.get().add(i.bc() as usize);
-                        if callee.is_unset() {
-                            save!();
-                            callee = check!(vm.lookup_builtin(code.module, i.bc()));
-                        }
-                        *win = callee;
-                        call_value!(win, i.x() as u32);
+                        *win = *code.module.vars.get().add(i.bc() as usize);
+                        call_value!(win, i.x() as u32, {
+                            if (*win).is_unset() {
+                                save!();
+                                *win = check!(vm.lookup_builtin(code.module, i.bc()));
+                            }
+                        });
                     }
                     Op::CallWithSelf => call_with_self!(base.add(i.a() as usize), i.c() as u32),
                     Op::CallMethod => {
@@ -853,6 +856,10 @@ impl Vm {
                         let window = (*vm.fp).top;
                         vm.fp = vm.fp.sub(1);
                         return Ok(*window);
+                    }
+                    Op::Poll => {
+                        pc = (*vm.fp).pc;
+                        check!(vm.interrupted());
                     }
                     Op::TakeResult => {
                         let top = (*vm.fp).top;
