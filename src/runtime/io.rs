@@ -13,13 +13,49 @@ use crate::heap::{Gc, Marker};
 use crate::object::Future;
 use crate::object::future::{Origin, State};
 use crate::value::Value;
-use crate::vm::{Throw, Vm};
+use crate::vm::{Args, Job, Throw, Vm};
 
 /// Makes the result of an operation a value, on the thread of the loop.
 type Finish = Box<dyn FnOnce(&mut Vm) -> Result<Value, Throw> + Send>;
 
 /// An operation that is done: its number and result.
 type Completion = (u64, Finish);
+
+/// Stands for the signal INT where operations have their numbers.
+const INT: u64 = u64::MAX;
+
+pub(super) fn install(vm: &mut Vm) {
+    vm.define("on_signal", 2, 2, on_signal);
+}
+
+/// `(on_signal "INT" fn)`
+fn on_signal(vm: &mut Vm, args: Args) -> Result<Value, Throw> {
+    if vm.str_arg(args, 0)? != "INT" {
+        return Err(vm.arg_error("on_signal: only \"INT\" is supported"));
+    }
+    if !vm.is_callable(args.get(1)) {
+        return Err(vm.wrong_arg(args, 1, "a function"));
+    }
+    let runtime = Runtime::of(vm)?;
+    let is_first = runtime.io.handlers.borrow().is_empty();
+    if is_first {
+        runtime.io.with_pool(vm, |pool| {
+            let sender = pool.sender.clone();
+            pool.tokio.spawn(async move {
+                while tokio::signal::ctrl_c().await.is_ok() {
+                    let nothing: Finish = Box::new(|_| Ok(Value::NIL));
+                    if sender.send((INT, nothing)).is_err() {
+                        return;
+                    }
+                }
+            });
+            // From now on the signal is ours.
+            pool.tokio.block_on(tokio::task::yield_now());
+        })?;
+    }
+    runtime.io.handlers.borrow_mut().push(args.get(1));
+    Ok(Value::NIL)
+}
 
 struct Pool {
     tokio: tokio::runtime::Runtime,
@@ -36,6 +72,8 @@ pub struct Reactor {
     next: Cell<u64>,
     /// Completions that came while the loop slept.
     arrived: RefCell<Vec<Completion>>,
+    /// Functions that the signal INT calls.
+    handlers: RefCell<Vec<Value>>,
 }
 
 impl Reactor {
@@ -46,7 +84,7 @@ impl Reactor {
 
     /// Whether something may happen besides timers.
     pub fn is_busy(&self) -> bool {
-        self.is_working()
+        self.is_working() || !self.handlers.borrow().is_empty()
     }
 
     /// Whether somebody waits for an operation.
@@ -55,6 +93,7 @@ impl Reactor {
     }
 
     pub fn trace(&self, marker: &mut Marker) {
+        marker.values(&self.handlers.borrow());
         for (_, future) in self.pending.borrow().iter() {
             marker.object(*future);
         }
@@ -81,7 +120,7 @@ impl Reactor {
     /// Settles what has arrived, in order of arrival; whether there was
     /// anything.
     pub fn settle(&self, runtime: &Runtime, vm: &mut Vm) -> bool {
-        if !self.is_working() {
+        if !self.is_busy() {
             return false;
         }
         let mut arrived = self.arrived.take();
@@ -94,6 +133,13 @@ impl Reactor {
         }
         let any = !arrived.is_empty();
         for (number, finish) in arrived {
+            if number == INT {
+                for handler in self.handlers.borrow().iter() {
+                    let argument = Value::NIL;
+                    vm.tasks.ready.push_back(Job::Call { function: *handler, argument });
+                }
+                continue;
+            }
             let mut pending = self.pending.borrow_mut();
             let Some(at) = pending.iter().position(|(n, _)| *n == number) else { continue };
             let (_, future) = pending.remove(at);

@@ -119,6 +119,7 @@ pub fn install(vm: &mut Vm, options: Options) {
     generators::install(vm);
     channel::install(vm);
     pubsub::install(vm);
+    io::install(vm);
 }
 
 impl EventLoop for Runtime {
