@@ -109,6 +109,12 @@ impl Coroutine {
         unsafe { (self as *const Coroutine).add(1).cast::<Value>().cast_mut() }
     }
 
+    /// Index of the instruction at which it goes on.
+    pub fn position(&self) -> u32 {
+        // SAFETY: `pc` points into the instructions of the code.
+        unsafe { self.pc.get().offset_from(self.code.insns) as u32 }
+    }
+
     fn registers(&self) -> &[Value] {
         // SAFETY: as many as `extra` says are initialised by `new`.
         unsafe { std::slice::from_raw_parts(self.window(), self.header.extra.get() as usize) }

@@ -155,6 +155,13 @@ impl Future {
         !self.waiters.get().is_nil()
     }
 
+    /// The only waiter, if there is exactly one.
+    pub fn single_waiter(&self) -> Option<Value> {
+        let present = self.waiters.get();
+        let single = !present.is_nil() && Gc::<Array>::from_value(present).is_none();
+        single.then_some(present)
+    }
+
     /// Whether a failure counts as observed.
     pub fn is_observed(&self) -> bool {
         self.header.extra.get() & OBSERVED != 0
@@ -238,12 +245,11 @@ impl Gc<Future> {
     /// Takes the only waiter, if there is exactly one.
     #[inline]
     pub fn take_single(self) -> Option<Value> {
-        let present = self.waiters.get();
-        let single = !present.is_nil() && Gc::<Array>::from_value(present).is_none();
-        single.then(|| {
+        let single = self.single_waiter();
+        if single.is_some() {
             self.waiters.set(Value::NIL);
-            present
-        })
+        }
+        single
     }
 
     /// Takes all waiters.

@@ -2,17 +2,19 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
+use std::rc::Rc;
 
 use gene_isa::Symbol;
 
 use super::Runtime;
 use crate::heap::{Gc, Marker};
+use crate::object::coroutine::flag;
 use crate::object::foreign::{Foreign, ForeignData, foreign};
 use crate::object::future::{Origin, Reacts, State};
 use crate::object::record::as_record;
 use crate::object::{Array, Future, Iter, Map, Reaction};
 use crate::value::Value;
-use crate::vm::{Args, ClassName, Throw, Vm};
+use crate::vm::{Args, ClassName, Request, Throw, Vm};
 
 type Outcome = Result<Value, Throw>;
 
@@ -183,14 +185,40 @@ impl Runtime {
     }
 }
 
-/// `($await_all)`, `($await_all fs)`
+/// `($await_all)`, `($await_all fs)`: suspends a task that calls it, which then
+/// calls it again; drives the loop elsewhere.
 fn await_all(vm: &mut Vm, args: Args) -> Outcome {
     let runtime = Runtime::of(vm)?;
-    if let Some(source) = args.opt(0) {
-        let values = inputs(vm, source)?;
-        // The values are roots: programs may change the array meanwhile.
-        let all = Array::new(&mut vm.heap, &values).value();
-        return vm.await_now(all);
+    let task = vm.running_task();
+    let flags = task.map_or(0, |t| t.flags.get());
+    if let Some(task) = task {
+        task.flags.set(flags & !flag::WOKEN);
+    }
+    let Some(source) = args.opt(0) else {
+        return match flags & flag::WOKEN {
+            0 => await_idle(vm, &runtime, task.is_some()),
+            _ => Ok(Value::NIL),
+        };
+    };
+    let values = inputs(vm, source)?;
+    let pending = |v: &Value| Gc::<Future>::from_value(*v).is_some_and(|f| f.is_pending());
+    let waits = values.iter().any(pending);
+    if waits && task.is_some() && Gc::<Array>::from_value(source).is_some() {
+        return vm.request(Request::Again { operands: values });
+    }
+    // The values are roots: programs may change the array meanwhile.
+    let all = Array::new(&mut vm.heap, &values).value();
+    vm.await_now(all)
+}
+
+fn await_idle(vm: &mut Vm, runtime: &Rc<Runtime>, in_task: bool) -> Outcome {
+    if in_task {
+        if !runtime.is_outstanding(vm) {
+            return Ok(Value::NIL);
+        }
+        let idle = Future::new(&mut vm.heap, Origin::Hand, Value::NIL);
+        runtime.idlers.borrow_mut().push(idle);
+        return vm.request(Request::Again { operands: vec![idle.value()] });
     }
     let inner = runtime.clone();
     runtime.drive_until(vm, &mut |vm| Ok(!inner.is_outstanding(vm)))?;

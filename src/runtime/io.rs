@@ -13,7 +13,7 @@ use crate::heap::{Gc, Marker};
 use crate::object::Future;
 use crate::object::future::{Origin, State};
 use crate::value::Value;
-use crate::vm::{Args, Job, Throw, Vm};
+use crate::vm::{Args, Interrupt, Job, Throw, Vm};
 
 /// Makes the result of an operation a value, on the thread of the loop.
 type Finish = Box<dyn FnOnce(&mut Vm) -> Result<Value, Throw> + Send>;
@@ -99,8 +99,9 @@ impl Reactor {
         }
     }
 
-    /// Sleeps until a completion arrives, or the time is up.
-    pub fn wait(&self, limit: Option<Duration>) {
+    /// Sleeps until a completion arrives, the time is up, or (with no operation
+    /// in progress) somebody interrupts.
+    pub fn wait(&self, interrupt: &Interrupt, limit: Option<Duration>) {
         let mut pool = self.pool.borrow_mut();
         match pool.as_mut().filter(|_| self.is_busy()) {
             Some(pool) => {
@@ -113,7 +114,7 @@ impl Reactor {
                 });
                 self.arrived.borrow_mut().extend(arrived);
             }
-            None => std::thread::sleep(limit.unwrap_or_default()),
+            None => interrupt.sleep(limit.unwrap_or_default()),
         }
     }
 

@@ -204,10 +204,10 @@ impl Runtime {
         if self.clock.is_virtual() {
             match due {
                 Some(due) if !self.io.is_working() => self.clock.advance_to(due),
-                _ => self.io.wait(None),
+                _ => self.io.wait(&vm.interrupt, None),
             }
         } else {
-            self.io.wait(due.map(|due| self.clock.until(due)));
+            self.io.wait(&vm.interrupt, due.map(|due| self.clock.until(due)));
         }
         if vm.interrupt.take() & crate::vm::interrupt::CANCEL != 0 {
             let class = ClassName::CancellationException;

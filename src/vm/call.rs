@@ -32,6 +32,9 @@ pub enum Request {
     Resume { coroutine: Gc<Coroutine>, mode: u8 },
     /// Begin the step of an async generator whose future is in its slot.
     Step { coroutine: Gc<Coroutine>, close: bool },
+    /// Suspend the calling task until these are settled, then call the native
+    /// again. Only where [`Vm::running_task`] gives one.
+    Again { operands: Vec<Value> },
 }
 
 impl std::fmt::Debug for Gc<Map> {
@@ -249,6 +252,10 @@ impl Vm {
             }
             Some(Request::Resume { coroutine, mode }) => self.resume(coroutine, mode, win),
             Some(Request::Step { coroutine, close }) => self.begin_step(coroutine, close, win),
+            Some(Request::Again { operands }) => match self.running_task() {
+                Some(task) => self.suspend(task, &operands, None),
+                None => Err(self.runtime_error("only a task can be suspended")),
+            },
             None => Err(self.runtime_error("a native asked for nothing")),
         }
     }

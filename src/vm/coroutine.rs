@@ -337,7 +337,7 @@ impl Vm {
         }
     }
 
-    /// Whether the running frame is that of a task.
+    /// The task whose frame is the running one, or called the running native.
     pub fn running_task(&self) -> Option<Gc<Coroutine>> {
         // SAFETY: `fp` is a frame.
         let frame = unsafe { &*self.fp };
@@ -500,7 +500,7 @@ impl Vm {
     }
 
     /// Takes the running task off the stack until its operands are settled.
-    fn suspend(
+    pub(super) fn suspend(
         &mut self,
         task: Gc<Coroutine>,
         operands: &[Value],

@@ -6,7 +6,8 @@ use super::Vm;
 use super::classes::ClassName;
 use crate::heap::Gc;
 use crate::object::record::{Record, as_record};
-use crate::object::{Array, Class, Code, Instance, Str, string};
+use crate::object::future::Reacts;
+use crate::object::{Array, Class, Code, Coroutine, Future, Instance, Reaction, Str, string};
 use crate::source::{FileId, Span};
 use crate::value::Value;
 
@@ -103,12 +104,45 @@ impl Vm {
             return;
         }
         let mut trace = Vec::new();
-        for (code, pc) in self.frames().take(TRACE_FRAMES) {
+        for (code, pc) in self.trace_frames() {
             trace.push(code.value());
             trace.push(Value::small_int(pc as i64));
         }
         let trace = Array::new(&mut self.heap, &trace).value();
         record.set(&mut self.heap, key, trace);
+    }
+
+    /// The frames for a trace, innermost first. Below a task that the event loop
+    /// resumed come the tasks that await it, as far as there is one for each,
+    /// and only then what drives the loop, if that awaits the last of them.
+    fn trace_frames(&self) -> Vec<(Gc<Code>, u32)> {
+        let mut found = Vec::new();
+        for (frame, resumed) in self.frames_with_tasks() {
+            if found.len() >= TRACE_FRAMES {
+                break;
+            }
+            found.push(frame);
+            let Some(mut task) = resumed else { continue };
+            loop {
+                let mut waiter = task.slot.get();
+                while let Some(future) = Gc::<Future>::from_value(waiter) {
+                    // A follower hands on to its own waiter.
+                    waiter = future.single_waiter().unwrap_or(Value::NIL);
+                }
+                let joined = Gc::<Reaction>::from_value(waiter)
+                    .filter(|r| r.reacts() == Reacts::Join)
+                    .map(|r| r.a.get());
+                match Gc::<Coroutine>::from_value(joined.unwrap_or(waiter)) {
+                    Some(next) if found.len() < TRACE_FRAMES => {
+                        found.push((next.code, next.position()));
+                        task = next;
+                    }
+                    None if joined == Some(Value::NIL) => break,
+                    _ => return found,
+                }
+            }
+        }
+        found
     }
 
     fn raw_trace(&self, exception: Value) -> Vec<(Gc<Code>, u32)> {

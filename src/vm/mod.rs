@@ -35,10 +35,12 @@ pub mod types;
 mod unwind;
 
 use std::io::Write;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread::Thread;
+use std::time::{Duration, Instant};
 
-use gene_isa::Symbol;
+use gene_isa::{FnKind, Symbol};
 use rustc_hash::FxHashMap;
 
 pub use call::Request;
@@ -50,7 +52,7 @@ use stack::{Frame, Region};
 pub use tasks::{Context, EventLoop, Job, Tasks};
 
 use crate::heap::{Gc, GcStats, Heap, Marker};
-use crate::object::{Class, Code, KINDS, Module, Namespace};
+use crate::object::{Class, Code, Coroutine, KINDS, Module, Namespace};
 use crate::source::SourceMap;
 use crate::value::Value;
 
@@ -115,22 +117,44 @@ pub mod interrupt {
 
 /// Asks a running interpreter to look up, from any thread or signal handler.
 #[derive(Clone, Default)]
-pub struct Interrupt(Arc<AtomicU32>);
+pub struct Interrupt(Arc<Signal>);
+
+#[derive(Default)]
+struct Signal {
+    bits: AtomicU32,
+    /// The thread of the interpreter, once it has slept.
+    sleeper: OnceLock<Thread>,
+}
 
 impl Interrupt {
-    /// Sets bits of [`interrupt`].
+    /// Sets bits of [`interrupt`]. A sleeping interpreter wakes up.
     pub fn set(&self, bits: u32) {
-        self.0.fetch_or(bits, Ordering::Relaxed);
+        self.0.bits.fetch_or(bits, Ordering::Relaxed);
+        if let Some(sleeper) = self.0.sleeper.get() {
+            sleeper.unpark();
+        }
     }
 
     /// Takes the bits that are set.
     pub fn take(&self) -> u32 {
-        self.0.swap(0, Ordering::Relaxed)
+        self.0.bits.swap(0, Ordering::Relaxed)
+    }
+
+    /// Sleeps until the time is up or bits are set.
+    pub fn sleep(&self, limit: Duration) {
+        self.0.sleeper.get_or_init(std::thread::current);
+        let start = Instant::now();
+        while !self.is_set()
+            && let Some(left) = limit.checked_sub(start.elapsed())
+            && !left.is_zero()
+        {
+            std::thread::park_timeout(left);
+        }
     }
 
     #[inline(always)]
     fn is_set(&self) -> bool {
-        self.0.load(Ordering::Relaxed) != 0
+        self.0.bits.load(Ordering::Relaxed) != 0
     }
 }
 
@@ -329,25 +353,36 @@ impl Vm {
         self.roots.truncate(mark);
     }
 
-    /// Frames, innermost first: code and index of the instruction that runs.
-    /// Their `pc`s must be up to date.
-    fn frames(&self) -> impl Iterator<Item = (Gc<Code>, u32)> + use<> {
+    /// Frames, innermost first: code and index of the instruction that runs; and
+    /// the task, if it is the frame of one that the event loop resumed. Their
+    /// `pc`s must be up to date.
+    fn frames_with_tasks(
+        &self,
+    ) -> impl Iterator<Item = ((Gc<Code>, u32), Option<Gc<Coroutine>>)> + use<> {
         let (mut frame, start) = (self.fp, self.frame_stack.start());
         std::iter::from_fn(move || {
             loop {
                 if frame <= start {
                     return None;
                 }
-                // SAFETY: frames between the start and `fp` are initialised.
-                let current = unsafe { *frame };
-                // SAFETY: the region extends below, as checked.
+                // SAFETY: frames between the start and `fp` are initialised, and
+                // the region extends below, as checked.
+                let (current, below) = unsafe { (*frame, *frame.sub(1)) };
+                // SAFETY: as above.
                 frame = unsafe { frame.sub(1) };
                 if current.base.is_null() {
                     continue;
                 }
+                let kind = current.code.data.kind;
+                let task = matches!(kind, FnKind::Async | FnKind::AsyncGenerator)
+                    && !current.top.is_null()
+                    && below.base.is_null();
+                // SAFETY: the register below the windows of callees holds the
+                // coroutine.
+                let task = task.then(|| Gc::from_value(unsafe { *current.top.sub(1) })).flatten();
                 // SAFETY: `pc` points into the code or one past it.
                 let at = unsafe { current.pc.offset_from(current.code.insns) };
-                return Some((current.code, (at - 1).max(0) as u32));
+                return Some(((current.code, (at - 1).max(0) as u32), task));
             }
         })
     }
