@@ -35,8 +35,8 @@ pub mod types;
 mod unwind;
 
 use std::io::Write;
-use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::thread::Thread;
 use std::time::{Duration, Instant};
 
