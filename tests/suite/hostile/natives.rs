@@ -82,7 +82,7 @@ const PRELUDE: &str = r##"
 
 (fn values []
   [nil true 0 -1 3 9223372036854775807 -9223372036854775808 1.5 (0.0 / 0.0) 1e300 -1e300
-   "" "abc" "水" 'c' `sym `a/b [] [1 "a" nil] {} {^a 1} {{1 [2]}} (new HashSet 1) `(f ^a 1 2)
+   "" "abc" "水" "a\u0000b" "(*" "{[" "%%" 'c' `sym `a/b [] [1 "a" nil] {} {^a 1} {{1 [2]}} (new HashSet 1) `(f ^a 1 2)
    (fn [] 1) (fn [a b] a) Int gene 0#ff #/(a)/ (0 .. 3) 2024-01-02 (async 1) (count*)])
 
 (fn few [] [nil -1 2 9223372036854775807 -9223372036854775808 1.5 "abc" [2 1] {^a 1} `(g) (fn [a] a) Int])
