@@ -103,7 +103,7 @@ fn unsubscribe(subscription: Value) -> Value {
 }
 
 fn publish(vm: &mut Vm, args: Args) -> Outcome {
-    let combine = vm.keyword("combine").is_some_and(Value::is_truthy);
+    let combine = vm.keyword("combine")?.is_some_and(Value::is_truthy);
     let name = event_name(vm, args)?;
     let payload = args.opt(1);
     let runtime = Runtime::of(vm)?;

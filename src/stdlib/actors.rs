@@ -135,7 +135,7 @@ fn is_stopped(vm: &mut Vm) -> Throw {
 // ---- enabling and spawning -----------------------------------------------
 
 fn enable(vm: &mut Vm, _: Args) -> Outcome {
-    let workers = vm.keyword("workers");
+    let workers = vm.keyword("workers")?;
     if workers.is_some_and(|w| int_of(w).is_none_or(|n| n < 1)) {
         return Err(vm.arg_error("gene/actor/enable: ^workers must be a positive Int"));
     }
@@ -146,7 +146,7 @@ fn enable(vm: &mut Vm, _: Args) -> Outcome {
 }
 
 fn spawn(vm: &mut Vm, args: Args) -> Outcome {
-    let state = vm.keyword("state").unwrap_or(Value::NIL);
+    let state = vm.keyword("state")?.unwrap_or(Value::NIL);
     if !Runtime::of(vm)?.has_actors() {
         let message = "actors are not enabled: call gene/actor/enable first";
         return Err(error(vm, "GENE.ACTOR.NOT_ENABLED", message));
@@ -181,7 +181,7 @@ fn send_expect_reply(vm: &mut Vm, args: Args) -> Outcome {
 }
 
 fn send_expect_reply_sync(vm: &mut Vm, args: Args) -> Outcome {
-    let timeout = vm.keyword("timeout").unwrap_or(Value::small_int(REPLY_MS));
+    let timeout = vm.keyword("timeout")?.unwrap_or(Value::small_int(REPLY_MS));
     let Some(reply) = deliver(vm, args, true)? else { return Ok(Value::NIL) };
     let mark = vm.root_mark();
     vm.root(reply.value());

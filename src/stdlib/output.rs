@@ -112,7 +112,7 @@ fn println(vm: &mut Vm, args: Args) -> Outcome {
 }
 
 fn show(vm: &mut Vm, args: Args, end: &str) -> Outcome {
-    let to_stderr = vm.keyword("stderr").is_some_and(Value::is_truthy);
+    let to_stderr = vm.keyword("stderr")?.is_some_and(Value::is_truthy);
     let mut line = LINE.take();
     line.clear();
     for (i, value) in args.iter().enumerate() {

@@ -19,14 +19,14 @@ use super::system::{command, exit_code};
 use super::*;
 use crate::heap::Heap;
 use crate::object::foreign::{Foreign, ForeignData, foreign};
-use crate::object::{Map, misc};
+use crate::object::{Map, misc, string};
 
 pub(super) fn install(vm: &mut Vm) {
     let class = vm.make_class("Process", ClassName::Object);
     vm.define_in("system/Process", class.value());
     class_methods(vm, class, METHODS);
-    for (name, function) in TIMED {
-        let native = vm.native_kw(name, 0, 1, *function);
+    for (name, count, function) in TIMED {
+        let native = vm.native_kw(name, *count, *count, *function);
         class.add_method(&mut vm.heap, Symbol::intern(name), native);
     }
     let start = vm.native_kw("start", 1, ANY, start);
@@ -47,13 +47,13 @@ const METHODS: &Natives = &[
     (&["signal"], 1, 1, signal),
 ];
 
-/// Methods with a `^timeout`.
-const TIMED: &[(&str, NativeFn)] = &[
-    ("read_line", read_line),
-    ("read_until", read_until),
-    ("read_stderr", read_stderr),
-    ("wait", wait),
-    ("shutdown", shutdown),
+/// Methods with a `^timeout`, and how many arguments they take besides.
+const TIMED: &[(&str, u16, NativeFn)] = &[
+    ("read_line", 0, read_line),
+    ("read_until", 1, read_until),
+    ("read_stderr", 0, read_stderr),
+    ("wait", 0, wait),
+    ("shutdown", 0, shutdown),
 ];
 
 // ---- pipes ---------------------------------------------------------------
@@ -195,15 +195,21 @@ impl ForeignData for Process {
 }
 
 fn start(vm: &mut Vm, args: Args) -> Outcome {
-    let keywords = vm.keywords();
+    let keywords = vm.keywords_of(&["cwd", "env", "stderr_to_stdout"])?;
     let option = |name: &str| keywords.and_then(|k| k.get(Symbol::intern(name)));
     let program = vm.str_arg(args, 0)?.to_owned();
     let mut command = command(vm, &program);
     command.args(args.iter().skip(1).map(|a| vm.display_text(a)));
-    if let Some(path) = option("cwd") {
-        command.current_dir(vm.display_text(path));
+    if let Some(path) = option("cwd").filter(|p| !p.is_nil()) {
+        let Some(path) = string::text_of(path) else {
+            return Err(vm.arg_error("start expects a string as ^cwd"));
+        };
+        command.current_dir(path);
     }
-    if let Some(env) = option("env").and_then(Gc::<Map>::from_value) {
+    if let Some(env) = option("env").filter(|e| !e.is_nil()) {
+        let Some(env) = Gc::<Map>::from_value(env) else {
+            return Err(vm.arg_error("start expects a map as ^env"));
+        };
         command.envs(env.entries().into_iter().map(|(k, v)| (k.as_str(), vm.display_text(v))));
     }
     vm.flush();
@@ -250,7 +256,7 @@ fn this_process<'a>(vm: &mut Vm, args: Args) -> Result<&'a Process, Throw> {
 
 /// The `^timeout` in seconds; `None` waits for ever.
 fn timeout(vm: &mut Vm, args: Args) -> Result<Option<Duration>, Throw> {
-    let value = vm.keyword("timeout");
+    let value = vm.keyword("timeout")?;
     let seconds = value.and_then(|v| v.as_float().or(misc::int_of(v).map(|i| i as f64)));
     match seconds {
         Some(seconds) => Ok(Duration::try_from_secs_f64(seconds.max(0.0)).ok()),

@@ -22,7 +22,7 @@ pub(super) fn install(vm: &mut Vm) {
 }
 
 fn new(vm: &mut Vm, args: Args) -> Outcome {
-    let flags = vm.keywords();
+    let flags = vm.keywords_of(&["i", "m"])?;
     let flag = |name| flags.and_then(|f| f.get(Symbol::intern(name))).is_some_and(Value::is_truthy);
     let (ignore_case, multiline) = (flag("i"), flag("m"));
     let pattern = vm.str_arg(args, 0)?.to_owned();

@@ -105,6 +105,7 @@ fn append(vm: &mut Vm, args: Args) -> Outcome {
 }
 
 fn new(vm: &mut Vm, args: Args) -> Outcome {
+    vm.keywords_of(&[])?;
     let mut result = String::new();
     append_all(vm, &mut result, args.iter());
     Ok(text(vm, &result))

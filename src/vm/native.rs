@@ -178,9 +178,30 @@ impl Vm {
         Gc::from_value(std::mem::replace(&mut self.kwargs, Value::NIL))
     }
 
-    /// One keyword argument of the running native call; see [`Vm::keywords`].
-    pub fn keyword(&mut self, name: &str) -> Option<Value> {
-        self.keywords()?.get(Symbol::intern(name))
+    /// The same for a function that takes only keywords of these names.
+    ///
+    /// # Errors
+    ///
+    /// `ArgumentException` for any other.
+    pub fn keywords_of(&mut self, names: &[&str]) -> Result<Option<Gc<Map>>, Throw> {
+        let keywords = self.keywords();
+        let given = keywords.map(|k| k.entries()).unwrap_or_default();
+        match given.iter().find(|(key, _)| !names.contains(&key.as_str())) {
+            Some((key, _)) => {
+                Err(self.args_mismatch(format!("Unexpected keyword argument: {key}")))
+            }
+            None => Ok(keywords),
+        }
+    }
+
+    /// The only keyword argument that the running native takes.
+    ///
+    /// # Errors
+    ///
+    /// `ArgumentException` if there are others.
+    pub fn keyword(&mut self, name: &str) -> Result<Option<Value>, Throw> {
+        let keywords = self.keywords_of(&[name])?;
+        Ok(keywords.and_then(|k| k.get(Symbol::intern(name))))
     }
 
     // ---- arguments ---------------------------------------------------------

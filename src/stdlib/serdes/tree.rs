@@ -31,7 +31,7 @@ pub(super) fn install(vm: &mut Vm) {
 
 /// `(write_tree path value ^separate [patterns])`
 fn write_tree(vm: &mut Vm, args: Args) -> Outcome {
-    let separate = vm.keyword("separate").unwrap_or(Value::NIL);
+    let separate = vm.keyword("separate")?.unwrap_or(Value::NIL);
     let path = vm.str_arg(args, 0)?.to_owned();
     let patterns = patterns(vm, separate)?;
     let target = PathBuf::from(&path);

@@ -68,6 +68,8 @@ const RECEIVERS: &[(&str, &str)] = &[
     ("Stream", "stderr"),
     ("Subscription", "(genex/sub `nothing (fn [] nil))"),
     ("TaskScope", "(gene/scope [s] s)"),
+    ("Actor", "actor"),
+    ("ActorContext", "context"),
     ("SqliteConnection", "(genex/sqlite/open \":memory:\")"),
 ];
 
@@ -77,6 +79,11 @@ const PRELUDE: &str = r##"
 (fn ticks* ^^async [] (yield 1))
 (interceptor Loud [f] (before f [] nil))
 (fn-interceptor LoudFn [f] (before f [a] nil))
+(gene/actor/enable)
+(var context nil)
+(var actor (gene/actor/spawn (fn [ctx msg state] (context = ctx))))
+(actor .send 1)
+(await (gene/sleep_async 1))
 (var found [])
 (fn wrong [what] (if_not (found .contains what) (found .add what)))
 
