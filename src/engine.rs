@@ -232,6 +232,9 @@ impl Engine {
     pub fn new(options: Options) -> Engine {
         let mut vm = Vm::new(options.limits.clone());
         vm.verify_heap = options.verify_heap;
+        if options.gc_stress || options.verify_heap {
+            vm.heap.poison_dead_objects();
+        }
         vm.strict_nil = options.strict_nil;
         vm.no_type_check = !options.type_check;
         let compiling = compiler::Options {

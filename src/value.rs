@@ -180,7 +180,7 @@ impl Value {
 
     /// A pointer to a heap object.
     #[inline(always)]
-    pub fn pointer(address: usize) -> Value {
+    pub const fn pointer(address: usize) -> Value {
         debug_assert!(address as u64 <= PAYLOAD && address != 0);
         Value(TAG_POINTER | address as u64)
     }

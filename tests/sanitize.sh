@@ -11,7 +11,8 @@ host=$(rustc -vV | sed -n 's/^host: //p')
 asan() {
     # A target named explicitly keeps the flags away from build scripts and macros.
     export RUSTC_BOOTSTRAP=1
-    export RUSTFLAGS="-Zsanitizer=address -Cforce-frame-pointers=yes"
+    # `gene_asan` makes the heap tell it which cells are free.
+    export RUSTFLAGS="-Zsanitizer=address -Cforce-frame-pointers=yes --cfg gene_asan"
     export ASAN_OPTIONS="detect_leaks=0:abort_on_error=1:${ASAN_OPTIONS:-}"
     # Frames are several times larger, and the threads of tests have 2 MiB.
     export RUST_MIN_STACK=67108864

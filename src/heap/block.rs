@@ -3,6 +3,7 @@
 use std::ptr::NonNull;
 
 use super::header::Header;
+use super::poison;
 
 /// Size and alignment of a block in bytes.
 pub const BLOCK_BYTES: usize = 32 << 10;
@@ -38,6 +39,7 @@ impl Block {
         // SAFETY: the caller gives us the memory. Cells of blocks with
         // finalizers start out free, which kind 0 says.
         unsafe {
+            poison::revive(memory.cast(), BLOCK_BYTES);
             block.write(Block {
                 cell: cell as u32,
                 limit: (FIRST + count * cell) as u32,

@@ -232,6 +232,7 @@ impl<T: Object> Deref for Gc<T> {
     type Target = T;
     #[inline(always)]
     fn deref(&self) -> &T {
+        debug_assert_eq!(self.header().kind, T::KIND, "object of another kind, or dead");
         // SAFETY: the object is alive between safepoints, see the type. Fields
         // that change are cells.
         unsafe { self.0.as_ref() }

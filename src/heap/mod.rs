@@ -22,6 +22,7 @@
 pub mod block;
 pub mod header;
 pub mod marker;
+mod poison;
 pub mod scope;
 pub mod shape;
 pub mod space;
@@ -38,6 +39,9 @@ use crate::value::Value;
 
 /// Bytes allocated between two collections, at least.
 const NURSERY_BYTES: usize = 4 << 20;
+/// Under stress, every so many collections are full: the others leave what is
+/// old alone.
+const STRESS_FULL: u64 = 16;
 /// A full collection when the old objects have grown by this factor...
 const GROWTH: usize = 2;
 /// ... and by at least this many bytes.
@@ -106,6 +110,12 @@ impl Heap {
     #[inline(always)]
     pub fn wants_collection(&self) -> bool {
         self.requested
+    }
+
+    /// Overwrites dead objects from now on, so that what still refers to one
+    /// is found; debug builds always do.
+    pub fn poison_dead_objects(&mut self) {
+        self.space.poison = true;
     }
 
     /// Makes the next safepoint collect.
@@ -235,7 +245,7 @@ impl Heap {
     pub fn collect(&mut self, full: bool, roots: &mut dyn FnMut(&mut Marker)) -> usize {
         let start = std::time::Instant::now();
         let due = self.old_bytes > self.full_bytes * GROWTH + GROWTH_BYTES;
-        let full = full || due;
+        let full = full || due || (self.stress && self.stats.runs.is_multiple_of(STRESS_FULL));
         let before = self.live_objects();
         if full {
             self.epoch = 3 - self.epoch;

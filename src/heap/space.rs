@@ -7,6 +7,7 @@ use bumpalo::Bump;
 
 use super::block::{BLOCK_BYTES, Block, GRANULE};
 use super::header::Header;
+use super::poison;
 
 /// Largest object that lies in a block, in bytes.
 const SMALL_BYTES: usize = 512;
@@ -48,6 +49,8 @@ pub struct Space {
     old_large: Vec<Large>,
     large_bytes: usize,
     block_bytes: usize,
+    /// Whether dead cells are overwritten.
+    pub poison: bool,
     /// Bytes allocated since the last collection, counted a run at a time.
     pub since_collection: usize,
 }
@@ -75,6 +78,7 @@ impl Space {
             old_large: Vec::new(),
             large_bytes: 0,
             block_bytes: 0,
+            poison: poison::ALWAYS,
             since_collection: 0,
         }
     }
@@ -91,8 +95,12 @@ impl Space {
         let next = cell + class.cell;
         if next <= class.limit {
             class.cursor = next;
-            // SAFETY: a run never begins at address 0.
-            return unsafe { NonNull::new_unchecked(cell as *mut Header) };
+            // SAFETY: a run never begins at address 0, and its cells are free.
+            return unsafe {
+                let cell = NonNull::new_unchecked(cell as *mut Header);
+                poison::revive(cell, class.cell);
+                cell
+            };
         }
         self.alloc_slow(index)
     }
@@ -105,7 +113,11 @@ impl Space {
         let cell = class.cursor;
         class.cursor += class.cell;
         // SAFETY: `next_run` made room; a run never begins at address 0.
-        unsafe { NonNull::new_unchecked(cell as *mut Header) }
+        unsafe {
+            let cell = NonNull::new_unchecked(cell as *mut Header);
+            poison::revive(cell, class.cell);
+            cell
+        }
     }
 
     /// Gives the class a run of at least one free cell.
@@ -208,7 +220,7 @@ impl Space {
     pub fn sweep(&mut self, full: bool, epoch: u8, finalize: &mut dyn FnMut(&Header)) {
         self.since_collection = 0;
         for class in &mut self.classes {
-            class.sweep(full, &mut self.free, finalize);
+            class.sweep(full, self.poison, &mut self.free, finalize);
         }
         self.young_large.retain(|large| {
             // SAFETY: large objects are freed here only.
@@ -246,6 +258,7 @@ impl Class {
     fn sweep(
         &mut self,
         full: bool,
+        poison: bool,
         free: &mut Vec<NonNull<Block>>,
         finalize: &mut dyn FnMut(&Header),
     ) {
@@ -258,6 +271,9 @@ impl Class {
             for block in std::mem::take(&mut self.blocks) {
                 if self.finalize {
                     sweep_block(block, finalize);
+                }
+                if poison {
+                    bury_dead(block);
                 }
                 // SAFETY: blocks live as long as the space.
                 if unsafe { block.as_ref() }.is_empty() {
@@ -272,6 +288,11 @@ impl Class {
             if self.finalize {
                 for used in &self.used {
                     sweep_block(self.blocks[*used as usize], finalize);
+                }
+            }
+            if poison {
+                for used in &self.used {
+                    bury_dead(self.blocks[*used as usize]);
                 }
             }
             self.candidates.append(&mut self.used);
@@ -290,6 +311,18 @@ fn sweep_block(block: NonNull<Block>, finalize: &mut dyn FnMut(&Header)) {
         if header.kind != 0 && !block.is_marked(cell.as_ptr() as usize) {
             finalize(header);
             header.kind = 0;
+        }
+    }
+}
+
+/// Overwrites the dead cells of a block, which have been finalized.
+fn bury_dead(block: NonNull<Block>) {
+    // SAFETY: blocks live as long as the space.
+    let (block, cell_bytes) = unsafe { (block.as_ref(), block.as_ref().cell as usize) };
+    for cell in block.cells() {
+        if !block.is_marked(cell.as_ptr() as usize) {
+            // SAFETY: what was not marked is dead.
+            unsafe { poison::bury(cell, cell_bytes) };
         }
     }
 }

@@ -1,0 +1,137 @@
+//! A fuzzer for the whole runtime: programs of the test corpus, mutated, run
+//! plainly and with a collection at every safepoint. Whatever the program says,
+//! it ends or can be interrupted, nothing panics or is ended by a signal, and
+//! both runs print the same.
+//!
+//! `cargo test --test fuzz` tries a fixed sequence for a while. More of it:
+//!
+//! | Variable | Effect |
+//! |---|---|
+//! | `GENE_FUZZ_SECONDS=600` | how long |
+//! | `GENE_FUZZ_SEED=7` | another sequence; each number is one, `random` picks it |
+//! | `GENE_FUZZ_REPLAY=file.gene` | runs this program only, as the fuzzer would |
+//!
+//! Programs that fail are kept in cargo's folder for temporary files of tests,
+//! each with what was found as its first lines. The programs run in processes of
+//! their own, which this one starts and, when one dies, replaces.
+
+#![forbid(unsafe_code)]
+
+mod corpus;
+mod mutate;
+mod run;
+mod worker;
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::{Command, ExitCode, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+/// How long `cargo test` tries.
+const SECONDS: u64 = 20;
+/// Processes at the same time.
+const WORKERS: u64 = 2;
+/// A worker is replaced after so many programs: names and reserved memory are
+/// never given back within a process.
+const BATCH: u64 = 400;
+/// After so many findings it is time to mend.
+const ENOUGH: usize = 20;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    if arguments.iter().any(|argument| argument == "--list") {
+        println!("fuzz: test");
+        return ExitCode::SUCCESS;
+    }
+    if let Some(task) = worker::Task::from_env() {
+        return task.perform();
+    }
+    // `cargo test WORD` means other tests unless WORD is ours.
+    let filters = || arguments.iter().filter(|argument| !argument.starts_with('-'));
+    if filters().count() > 0 && !filters().any(|word| "fuzz".contains(word.as_str())) {
+        return ExitCode::SUCCESS;
+    }
+    if let Some(file) = env::var_os("GENE_FUZZ_REPLAY") {
+        return worker::replay(Path::new(&file));
+    }
+
+    let number = |name: &str| env::var(name).ok().and_then(|text| text.parse().ok());
+    let seed = match env::var("GENE_FUZZ_SEED").as_deref() {
+        Ok("random") => fastrand::u64(..1 << 32),
+        _ => number("GENE_FUZZ_SEED").unwrap_or(1),
+    };
+    let seconds = number("GENE_FUZZ_SECONDS").unwrap_or(SECONDS);
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("fuzz");
+    let deadline = Instant::now() + Duration::from_secs(seconds);
+    let supervisors: Vec<_> = (0..WORKERS)
+        .map(|worker| {
+            let folder = folder.join(format!("{worker}"));
+            thread::spawn(move || supervise(&folder, seed, worker, deadline))
+        })
+        .collect();
+    let mut programs = 0;
+    let mut findings = Vec::new();
+    for supervisor in supervisors {
+        match supervisor.join() {
+            Ok(Ok((tried, found))) => {
+                programs += tried;
+                findings.extend(found);
+            }
+            Ok(Err(error)) => findings.push(PathBuf::from(error.to_string())),
+            Err(_) => findings.push(PathBuf::from("(the fuzzer itself failed)")),
+        }
+    }
+    for finding in &findings {
+        println!("fuzz: see {}", finding.display());
+    }
+    println!("fuzz: {programs} programs, {} findings, seed {seed}", findings.len());
+    if findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Keeps one worker busy until the deadline; the number of programs and the
+/// files of those that failed.
+fn supervise(
+    folder: &Path,
+    seed: u64,
+    worker: u64,
+    deadline: Instant,
+) -> std::io::Result<(u64, Vec<PathBuf>)> {
+    // What it writes lies outside of where it runs.
+    let (scratch, current) = (folder.join("scratch"), folder.join("current.gene"));
+    fs::create_dir_all(&scratch)?;
+    let mut findings = Vec::new();
+    // Workers take every other number, so that the sequence is the same for any time.
+    let mut next = worker;
+    while Instant::now() < deadline && findings.len() < ENOUGH {
+        let task = worker::Task {
+            seed,
+            first: next,
+            step: WORKERS,
+            count: BATCH,
+            time: deadline.saturating_duration_since(Instant::now()),
+            current: current.clone(),
+        };
+        let output = task
+            .configure(&mut Command::new(env::current_exe()?))
+            .current_dir(&scratch)
+            .stdin(Stdio::null())
+            .output()?;
+        let at = worker::progress(&current).unwrap_or(next);
+        next = at + WORKERS;
+        if !output.status.success() {
+            let finding = folder.join(format!("finding-{seed}-{at}.gene"));
+            let mut text = format!("# {}\n", output.status);
+            for line in String::from_utf8_lossy(&output.stderr).lines().take(60) {
+                text += &format!("# {line}\n");
+            }
+            text += &fs::read_to_string(&current)?;
+            fs::write(&finding, text)?;
+            println!("fuzz: {} {}", output.status, finding.display());
+            findings.push(finding);
+        }
+    }
+    Ok(((next - worker) / WORKERS, findings))
+}

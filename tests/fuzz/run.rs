@@ -1,0 +1,183 @@
+//! One run of a program in this process.
+
+use std::{
+    cell::RefCell,
+    io::{self, Write},
+    rc::Rc,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+        mpsc::{self, RecvTimeoutError},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use gene::{
+    diag::Style,
+    engine::{Engine, Failure, Options},
+    vm::{Interrupt, Limits, interrupt},
+};
+
+/// Names that a program must not find: they touch the system, or differ from
+/// run to run.
+const FORBIDDEN: &[&str] = &[
+    "File", "FileReader", "Dir", "system", "get_env", "set_env", "has_env", "cwd", "exit", "quit",
+    "time", "random", "random_int", "rand", "http", "genex",
+];
+
+/// Natives of `gene` that a program must not find.
+const FORBIDDEN_BELOW: &[&str] = &["io", "os", "vm", "now", "today", "tomorrow", "yesterday"];
+
+/// What a program may print before the rest is dropped.
+const OUTPUT_LIMIT_BYTES: usize = 1 << 20;
+
+/// How a program is run.
+#[derive(Clone, Copy)]
+pub struct Mode {
+    pub gc_stress: bool,
+    pub verify_heap: bool,
+    /// It is interrupted after this.
+    pub limit: Duration,
+}
+
+/// What became of a program.
+pub struct Outcome {
+    /// Output and report.
+    pub text: String,
+    /// Whether it ran into a limit that depends on the mode.
+    pub limited: bool,
+    pub elapsed: Duration,
+}
+
+/// Runs a program to its end, or interrupts it.
+pub fn program(text: &str, mode: Mode, watchdog: &Watchdog) -> Outcome {
+    let output = Output::default();
+    let mut engine = Engine::new(Options {
+        limits: Limits { depth: 1000, heap_bytes: 256 << 20 },
+        gc_stress: mode.gc_stress,
+        verify_heap: mode.verify_heap,
+        virtual_time: true,
+        ..Options::default()
+    });
+    engine.vm.out = Box::new(output.clone());
+    engine.vm.err = Box::new(output.clone());
+    restrict(&mut engine);
+    let started = Instant::now();
+    watchdog.begin(engine.vm.interrupt.clone(), mode.limit);
+    let end = match engine.run("<fuzz>", text, &[]) {
+        Ok(_) => engine.finish(),
+        Err(failure) => Err(failure),
+    };
+    let report = match end {
+        Ok(failures) => engine.render_failures(&failures, Style::Plain),
+        Err(failure) => {
+            let mut report = engine.render(&failure, Style::Plain);
+            if let Failure::Raised(thrown) = &failure {
+                report += &engine.trace(thrown.0).join("\n");
+            }
+            engine.abandon();
+            report
+        }
+    };
+    let interrupted = watchdog.end();
+    drop(engine);
+    let mut text = output.text();
+    text += &report;
+    let limited = interrupted
+        || text.len() >= OUTPUT_LIMIT_BYTES
+        || text.contains("out of memory")
+        || text.contains("stack overflow");
+    Outcome { text, limited, elapsed: started.elapsed() }
+}
+
+fn restrict(engine: &mut Engine) {
+    let names: Vec<_> = engine.vm.builtins.keys().copied().collect();
+    for name in names {
+        if FORBIDDEN.contains(&name.as_str()) {
+            engine.vm.builtins.remove(&name);
+        }
+    }
+    let namespace = engine.vm.builtin_namespace("gene");
+    for name in FORBIDDEN_BELOW {
+        let name = gene_isa::Symbol::intern(name);
+        namespace.members.set(&mut engine.vm.heap, name, gene::value::Value::NIL);
+    }
+}
+
+/// Standard output and standard error of a program.
+#[derive(Clone, Default)]
+struct Output(Rc<RefCell<Vec<u8>>>);
+
+impl Output {
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.0.borrow()).into_owned()
+    }
+}
+
+impl Write for Output {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut kept = self.0.borrow_mut();
+        let room = OUTPUT_LIMIT_BYTES.saturating_sub(kept.len());
+        kept.extend_from_slice(&bytes[..bytes.len().min(room)]);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Interrupts programs that run too long, and ends the process if one does not
+/// stop then.
+pub struct Watchdog {
+    runs: mpsc::Sender<Option<(Interrupt, Duration)>>,
+    barked: Arc<AtomicBool>,
+    /// Held while a run begins or ends.
+    lock: Mutex<()>,
+}
+
+/// How long a program may go on after it was interrupted.
+const GRACE: Duration = Duration::from_secs(20);
+
+/// Exit code of a program that could not be interrupted.
+const HANGS: i32 = 3;
+
+impl Watchdog {
+    pub fn start() -> Watchdog {
+        let (runs, orders) = mpsc::channel::<Option<(Interrupt, Duration)>>();
+        let barked = Arc::new(AtomicBool::new(false));
+        let bark = barked.clone();
+        thread::spawn(move || {
+            while let Ok(order) = orders.recv() {
+                let Some((interrupt, limit)) = order else { continue };
+                let mut wait = limit;
+                let started = Instant::now();
+                while let Err(RecvTimeoutError::Timeout) = orders.recv_timeout(wait) {
+                    bark.store(true, Ordering::SeqCst);
+                    // Again and again: programs may catch it.
+                    interrupt.set(interrupt::CANCEL);
+                    wait = Duration::from_millis(20);
+                    if started.elapsed() > limit + GRACE {
+                        eprintln!("cannot be interrupted");
+                        std::process::exit(HANGS);
+                    }
+                }
+            }
+        });
+        Watchdog { runs, barked, lock: Mutex::new(()) }
+    }
+
+    fn begin(&self, interrupt: Interrupt, limit: Duration) {
+        let _guard = self.lock.lock();
+        self.barked.store(false, Ordering::SeqCst);
+        let _ = self.runs.send(Some((interrupt, limit)));
+    }
+
+    /// Whether the program was interrupted.
+    fn end(&self) -> bool {
+        let _guard = self.lock.lock();
+        let _ = self.runs.send(None);
+        self.barked.load(Ordering::SeqCst)
+    }
+}

@@ -1,0 +1,148 @@
+//! The process in which programs run: what it tries is known to the one that
+//! started it even if it dies.
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::{Command, ExitCode},
+    time::{Duration, Instant},
+};
+
+use fastrand::Rng;
+
+use super::{
+    corpus, mutate,
+    run::{self, Mode, Watchdog},
+};
+
+/// Exit code of a worker whose program printed different things.
+const DIFFERS: u8 = 4;
+/// Memory of a worker: a program that asks for more must have been refused.
+const DATA_LIMIT_BYTES: u64 = 6 << 30;
+/// Programs that take longer are not run under stress.
+const QUICK: Duration = Duration::from_millis(100);
+
+const PLAIN: Mode =
+    Mode { gc_stress: false, verify_heap: false, limit: Duration::from_millis(500) };
+const STRESS: Mode = Mode { gc_stress: true, verify_heap: false, limit: Duration::from_secs(2) };
+/// Looks at the whole heap each time, so not every program gets it.
+const VERIFIED: Mode = Mode { gc_stress: true, verify_heap: true, limit: Duration::from_secs(3) };
+
+/// What a worker is to do.
+pub struct Task {
+    pub seed: u64,
+    pub first: u64,
+    pub step: u64,
+    pub count: u64,
+    pub time: Duration,
+    /// Where the present program is kept.
+    pub current: PathBuf,
+}
+
+const VARIABLE: &str = "GENE_FUZZ_TASK";
+
+impl Task {
+    /// The task of this process, if it is a worker.
+    pub fn from_env() -> Option<Task> {
+        let text = env::var(VARIABLE).ok()?;
+        let mut parts = text.splitn(6, ' ');
+        let mut number = || parts.next()?.parse::<u64>().ok();
+        Some(Task {
+            seed: number()?,
+            first: number()?,
+            step: number()?,
+            count: number()?,
+            time: Duration::from_millis(number()?),
+            current: PathBuf::from(parts.next()?),
+        })
+    }
+
+    /// Gives the task to a process that is about to start.
+    pub fn configure<'a>(&self, command: &'a mut Command) -> &'a mut Command {
+        let Task { seed, first, step, count, time, current } = self;
+        let (time, current) = (time.as_millis(), current.display());
+        command
+            .env_clear()
+            .env("GENE_CACHE", "off")
+            .env("TZ", "UTC")
+            .env("ASAN_OPTIONS", env::var_os("ASAN_OPTIONS").unwrap_or_default())
+            .env(VARIABLE, format!("{seed} {first} {step} {count} {time} {current}"))
+    }
+
+    pub fn perform(&self) -> ExitCode {
+        limit_memory();
+        let corpus = corpus::load();
+        let watchdog = Watchdog::start();
+        let deadline = Instant::now() + self.time;
+        for i in 0..self.count {
+            if Instant::now() > deadline {
+                break;
+            }
+            let number = self.first + i * self.step;
+            let mut rng = Rng::with_seed(self.seed << 32 ^ number);
+            let text = mutate::program(&corpus, &mut rng);
+            if let Err(error) = fs::write(&self.current, format!("# number: {number}\n{text}\n")) {
+                eprintln!("{}: {error}", self.current.display());
+                return ExitCode::FAILURE;
+            }
+            if let Err(difference) = compare(&text, number % 8 == 0, &watchdog) {
+                eprintln!("{difference}");
+                return ExitCode::from(DIFFERS);
+            }
+        }
+        ExitCode::SUCCESS
+    }
+}
+
+/// The number of the program that a worker tried last.
+pub fn progress(current: &Path) -> Option<u64> {
+    let text = fs::read_to_string(current).ok()?;
+    text.lines().next()?.strip_prefix("# number: ")?.parse().ok()
+}
+
+/// Runs one program in all ways and says what became of it.
+pub fn replay(file: &Path) -> ExitCode {
+    limit_memory();
+    let Ok(text) = fs::read_to_string(file) else {
+        eprintln!("cannot read {}", file.display());
+        return ExitCode::FAILURE;
+    };
+    match compare(&text, true, &Watchdog::start()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(difference) => {
+            eprintln!("{difference}");
+            ExitCode::from(DIFFERS)
+        }
+    }
+}
+
+/// Runs a program plainly and under stress.
+fn compare(text: &str, verified: bool, watchdog: &Watchdog) -> Result<(), String> {
+    let plain = run::program(text, PLAIN, watchdog);
+    if plain.elapsed > QUICK {
+        return Ok(());
+    }
+    let modes: &[(&str, Mode)] = match verified {
+        true => &[("stress", STRESS), ("stress and verify", VERIFIED)],
+        false => &[("stress", STRESS)],
+    };
+    for (name, mode) in modes {
+        let other = run::program(text, *mode, watchdog);
+        if !plain.limited && !other.limited && plain.text != other.text {
+            return Err(format!(
+                "output differs\n-- plain:\n{}\n-- {name}:\n{}",
+                plain.text, other.text
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// A sanitizer reserves more than any limit: `tests/sanitize.sh` lifts it.
+fn limit_memory() {
+    #[cfg(unix)]
+    if !cfg!(gene_asan) {
+        use nix::sys::resource::{Resource, setrlimit};
+        let _ = setrlimit(Resource::RLIMIT_DATA, DATA_LIMIT_BYTES, DATA_LIMIT_BYTES);
+    }
+}
