@@ -6,6 +6,7 @@
 //! | Variable | Effect |
 //! |---|---|
 //! | `GENE_TEST_MODES=gc-stress,jit-eager` | runs every program in these modes too |
+//! | `GENE_TEST_PATIENCE=8` | multiplies the time limits |
 //! | `GENE_TEST_ALL=1` | runs chapters whose implementation is not finished |
 //! | `UPDATE=1` | rewrites the snapshots in `tests/errors` |
 

@@ -77,6 +77,7 @@ impl Run {
 
     /// Runs to the end or to the time limit.
     pub fn finish(mut self) -> Result<Outcome, Failed> {
+        self.limit *= patience();
         let started = Instant::now();
         let mut child = self.command.spawn().map_err(|error| format!("cannot start: {error}"))?;
         let stdout = collect(child.stdout.take());
@@ -174,6 +175,12 @@ impl Outcome {
         )
         .into())
     }
+}
+
+/// How much longer everything may take, as `GENE_TEST_PATIENCE` says: a
+/// sanitizer slows programs down.
+fn patience() -> u32 {
+    std::env::var("GENE_TEST_PATIENCE").ok().and_then(|text| text.parse().ok()).unwrap_or(1)
 }
 
 /// Kills a program and whatever it started, which would otherwise keep the
