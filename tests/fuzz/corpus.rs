@@ -8,9 +8,33 @@ use std::{
 /// Programs with these words touch the system, or print what differs from run
 /// to run.
 const AVOIDED: &[&str] = &[
-    "File", "Dir", "gene/io", "gene/os", "system/", "exec", "shell", "write_tree", "read_tree",
-    "today", "tomorrow", "yesterday", "now", "rand", "stats", "exit", "env", "cwd", "vm/gc",
-    "http", "Http", "sqlite", "$program", "$args", "stdin", "gets", "readline",
+    "File",
+    "Dir",
+    "gene/io",
+    "gene/os",
+    "system/",
+    "exec",
+    "shell",
+    "write_tree",
+    "read_tree",
+    "today",
+    "tomorrow",
+    "yesterday",
+    "now",
+    "rand",
+    "stats",
+    "exit",
+    "env",
+    "cwd",
+    "vm/gc",
+    "http",
+    "Http",
+    "sqlite",
+    "$program",
+    "$args",
+    "stdin",
+    "gets",
+    "readline",
 ];
 
 /// Longer programs take long under stress and share what the others have.

@@ -22,8 +22,22 @@ use gene::{
 /// Names that a program must not find: they touch the system, or differ from
 /// run to run.
 const FORBIDDEN: &[&str] = &[
-    "File", "FileReader", "Dir", "system", "get_env", "set_env", "has_env", "cwd", "exit", "quit",
-    "time", "random", "random_int", "rand", "http", "genex",
+    "File",
+    "FileReader",
+    "Dir",
+    "system",
+    "get_env",
+    "set_env",
+    "has_env",
+    "cwd",
+    "exit",
+    "quit",
+    "time",
+    "random",
+    "random_int",
+    "rand",
+    "http",
+    "genex",
 ];
 
 /// Natives of `gene` that a program must not find.
