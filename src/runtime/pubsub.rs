@@ -107,17 +107,31 @@ fn publish(vm: &mut Vm, args: Args) -> Outcome {
     let name = event_name(vm, args)?;
     let payload = args.opt(1);
     let runtime = Runtime::of(vm)?;
-    let queue = &mut runtime.events.borrow_mut().queue;
-    let mut merged = false;
-    for other in queue.iter().filter(|e| e.name == name) {
-        merged |= match (payload, other.payload) {
-            (None, None) => true,
-            (Some(a), Some(b)) => combine && other.combine && vm.equal(a, b)?,
-            _ => false,
-        };
+    // Comparing may run methods of the program: nothing is borrowed meanwhile.
+    let queued: Vec<(Option<Value>, bool)> = {
+        let events = runtime.events.borrow();
+        let same = events.queue.iter().filter(|e| e.name == name);
+        same.map(|e| (e.payload, e.combine)).collect()
+    };
+    let mark = vm.root_mark();
+    for (payload, _) in &queued {
+        vm.root(payload.unwrap_or(Value::NIL));
     }
-    if !merged {
-        queue.push(Event { name, payload, combine });
+    let mut merged = Ok(false);
+    for (other, other_combine) in queued {
+        let same = match (payload, other) {
+            (None, None) => Ok(true),
+            (Some(a), Some(b)) if combine && other_combine => vm.equal(a, b),
+            _ => Ok(false),
+        };
+        if !matches!(same, Ok(false)) {
+            merged = same;
+            break;
+        }
+    }
+    vm.unroot(mark);
+    if !merged? {
+        runtime.events.borrow_mut().queue.push(Event { name, payload, combine });
     }
     Ok(Value::NIL)
 }

@@ -140,11 +140,11 @@ impl Interrupt {
         self.0.bits.swap(0, Ordering::Relaxed)
     }
 
-    /// Sleeps until the time is up or bits are set.
+    /// Sleeps until the time is up or [`interrupt::CANCEL`] is set.
     pub fn sleep(&self, limit: Duration) {
         self.0.sleeper.get_or_init(std::thread::current);
         let start = Instant::now();
-        while !self.is_set()
+        while self.0.bits.load(Ordering::Relaxed) & interrupt::CANCEL == 0
             && let Some(left) = limit.checked_sub(start.elapsed())
             && !left.is_zero()
         {
