@@ -146,7 +146,7 @@ impl Lower<'_> {
                 _ => {}
             }
         }
-        if items.len() % 2 == 0 {
+        if items.len().is_multiple_of(2) {
             return self.error(place, err::incomplete_infix);
         }
         let mut chain = Chain { items, at: 0 };

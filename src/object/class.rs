@@ -78,7 +78,7 @@ impl Class {
 
     /// The class and its ancestors.
     pub fn ancestors(self: &Class) -> impl Iterator<Item = &Class> {
-        std::iter::successors(Some(self), |c| c.parent.as_ref().map(|p| &**p))
+        std::iter::successors(Some(self), |c| c.parent.as_deref())
     }
 
     /// The method of this name, own or inherited.

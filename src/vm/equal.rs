@@ -153,7 +153,7 @@ impl Vm {
             }
             Kind::EnumValue => both!(EnumValue, |x, y| {
                 x.variant == y.variant
-                    && self.equal_lists(&x.payload().to_vec(), &y.payload().to_vec(), depth)?
+                    && self.equal_lists(x.payload(), y.payload(), depth)?
             }),
             Kind::Foreign => both!(Foreign, |x, y| x.data.same(&*y.data)),
             _ => false,
