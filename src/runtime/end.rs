@@ -214,10 +214,9 @@ pub fn is_wanted(target: Value) -> bool {
                     Some(group) => todo.push(group.a.get()),
                     None => continue,
                 },
-                Reacts::Stream
-                    if super::combinators::stream_is_wanted(reaction.a.get()) => {
-                        return true;
-                    }
+                Reacts::Stream if super::combinators::stream_is_wanted(reaction.a.get()) => {
+                    return true;
+                }
                 _ => {}
             }
         } else if !next.is_nil() {

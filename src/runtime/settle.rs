@@ -67,13 +67,12 @@ impl Runtime {
         match reaction.reacts() {
             Reacts::OnSuccess if succeeded => call_back(vm, reaction, future),
             Reacts::OnFailure if !succeeded => call_back(vm, reaction, future),
-            Reacts::Join
-                if reaction.count_down() == 0 => {
-                    self.end_join(vm, reaction);
-                    if let Some(task) = Gc::<Coroutine>::from_value(reaction.a.get()) {
-                        wake(vm, task);
-                    }
+            Reacts::Join if reaction.count_down() == 0 => {
+                self.end_join(vm, reaction);
+                if let Some(task) = Gc::<Coroutine>::from_value(reaction.a.get()) {
+                    wake(vm, task);
                 }
+            }
             Reacts::Input => {
                 if let Some((result, state, value)) = self.input_settled(vm, future, reaction)
                     && result.is_pending()

@@ -152,8 +152,7 @@ impl Vm {
                 both!(Quoted, |x, y| x.mark == y.mark && self.equal_at(x.form, y.form, depth)?)
             }
             Kind::EnumValue => both!(EnumValue, |x, y| {
-                x.variant == y.variant
-                    && self.equal_lists(x.payload(), y.payload(), depth)?
+                x.variant == y.variant && self.equal_lists(x.payload(), y.payload(), depth)?
             }),
             Kind::Foreign => both!(Foreign, |x, y| x.data.same(&*y.data)),
             _ => false,
