@@ -31,6 +31,7 @@ const ENABLED: &[&str] = &[
     "10-errors-and-contracts",
     "11-generators",
     "12-modules-and-packages",
+    "13-stdlib",
 ];
 
 /// Chapters that also run in the heap's checking modes by default.
@@ -47,10 +48,15 @@ const CHECKED_BY_DEFAULT: &[&str] = &[
     "10-errors-and-contracts",
     "11-generators",
     "12-modules-and-packages",
+    "13-stdlib",
 ];
 
 /// Programs that are too slow for a mode, each with its reason.
 const SKIPPED: &[(&str, &str, &str)] = &[];
+
+/// Programs of enabled chapters that need what is not there yet.
+const UNFINISHED: &[(&str, &str)] =
+    &[("37_http_client_and_server", "HTTP"), ("38_http_async_handlers", "HTTP")];
 
 const TIME_LIMIT: Duration = Duration::from_secs(10);
 
@@ -72,10 +78,11 @@ pub fn trials() -> Vec<Trial> {
                 let skipped = SKIPPED.iter().any(|(skipped_topic, skipped_mode, _reason)| {
                     *skipped_topic == topic && *skipped_mode == mode.name
                 });
+                let unfinished = UNFINISHED.iter().any(|(unfinished, _needs)| *unfinished == topic);
                 let program = program.clone();
                 trials.push(
                     Trial::test(name, move || check(&program, mode))
-                        .with_ignored_flag(!enabled || skipped),
+                        .with_ignored_flag(!enabled || skipped || (unfinished && !all)),
                 );
             }
         }
