@@ -66,13 +66,20 @@ fn connection<'a>(vm: &mut Vm, args: Args) -> Result<Ref<'a, Connection>, Throw>
     open.map_err(|_| failure(vm, "Connection is closed"))
 }
 
+/// Instructions of SQLite between two looks for an interrupt.
+const STEPS: i32 = 10_000;
+
 fn open(vm: &mut Vm, args: Args) -> Outcome {
     let path = vm.str_arg(args, 0)?;
     // Paths are no URIs: a file may be called `file:x?y`.
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
         | OpenFlags::SQLITE_OPEN_CREATE
         | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = checked(vm, Connection::open_with_flags(path, flags))?;
+    let mut connection = checked(vm, Connection::open_with_flags(path, flags))?;
+    // The next safepoint raises what the user asked for.
+    let interrupt = vm.interrupt.clone();
+    let watch = move || interrupt.is_cancelled();
+    checked(vm, connection.progress_handler(STEPS, Some(watch)))?;
     let database = Database(RefCell::new(Some(connection)));
     Ok(Foreign::new(&mut vm.heap, database).value())
 }
@@ -122,7 +129,12 @@ fn query(vm: &mut Vm, args: Args) -> Outcome {
     let columns = statement.column_count();
     let mut rows = statement.raw_query();
     let (mut found, mut cells) = (Vec::new(), Vec::with_capacity(columns));
+    let before = vm.heap.live_bytes();
     loop {
+        // Nothing is collected meanwhile, and all rows are alive.
+        if vm.heap.live_bytes().saturating_sub(before) > vm.limits.heap_bytes {
+            return Err(vm.heap_exhausted());
+        }
         let Some(row) = checked(vm, rows.next())? else { return Ok(array(vm, &found)) };
         cells.clear();
         for column in 0..columns {
@@ -175,4 +187,30 @@ fn value_of(vm: &mut Vm, cell: ValueRef) -> Outcome {
         },
         ValueRef::Blob(bytes) => Bytes::new(&mut vm.heap, bytes).value(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::object::Native;
+    use crate::vm::{Limits, interrupt};
+
+    #[test]
+    fn an_endless_query_is_interrupted() {
+        let vm = &mut Vm::new(Limits::default());
+        install(vm);
+        let namespace = vm.builtin_namespace("genex/sqlite");
+        let open = namespace.members.get(Symbol::intern("open")).and_then(Gc::<Native>::from_value);
+        let path = text(vm, ":memory:");
+        let database = vm.call_native_test(open.expect("open"), Value::NIL, &[path]).expect("open");
+        let sql =
+            "with recursive n(i) as (select 1 union all select i from n) select sum(i) from n";
+        let sql = text(vm, sql);
+        let query = vm.class_of(database).find_method(Symbol::intern("query"));
+        let query = query.and_then(Gc::<Native>::from_value).expect("query");
+        vm.interrupt.set(interrupt::CANCEL);
+        let thrown = vm.call_native_test(query, database, &[sql]).expect_err("an interrupt");
+        assert_eq!(vm.exception_message(thrown.0), "interrupted");
+        assert!(vm.interrupt.is_cancelled(), "the next safepoint ends the program");
+    }
 }

@@ -1294,8 +1294,9 @@ impl Vm {
         }
     }
 
+    /// The exception for more objects than the limit allows.
     #[cold]
-    fn heap_exhausted(&mut self) -> Throw {
+    pub fn heap_exhausted(&mut self) -> Throw {
         let message =
             format!("out of memory: more than {} bytes of objects", self.limits.heap_bytes);
         self.error(super::ClassName::RuntimeException, "GENE.VM.OUT_OF_MEMORY", &message)

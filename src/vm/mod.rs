@@ -152,6 +152,11 @@ impl Interrupt {
         }
     }
 
+    /// Whether the program should end, for operations that take long.
+    pub fn is_cancelled(&self) -> bool {
+        self.0.bits.load(Ordering::Relaxed) & interrupt::CANCEL != 0
+    }
+
     #[inline(always)]
     fn is_set(&self) -> bool {
         self.0.bits.load(Ordering::Relaxed) != 0
