@@ -11,8 +11,9 @@ use crate::heap::header::{FROZEN, SEALED, header_of};
 use crate::object::foreign::{Foreign, ForeignData, foreign};
 use crate::object::future::{Reacts, State};
 use crate::object::misc::int_of;
-use crate::object::{BoundMethod, Future, Gene, Kind, Map, Reaction, kind_of};
+use crate::object::{BoundMethod, Code, Function, Future, Gene, Kind, Map, Reaction, kind_of};
 use crate::runtime::Runtime;
+use gene_isa::Op;
 use rustc_hash::FxHashMap;
 
 /// Messages that a mailbox holds; as many again may be parked by handlers.
@@ -156,6 +157,7 @@ fn spawn(vm: &mut Vm, args: Args) -> Outcome {
         return Err(vm.wrong_arg(args, 0, "a function"));
     }
     freeze(vm, handler)?;
+    freeze_variables(vm, handler)?;
     let state = Cell::new(sent(vm, state)?);
     let actor = Actor {
         handler,
@@ -166,6 +168,39 @@ fn spawn(vm: &mut Vm, args: Args) -> Outcome {
         stopped: Cell::new(false),
     };
     Ok(Foreign::new(&mut vm.heap, actor).value())
+}
+
+/// Freezes the data in variables of the module that a handler uses, directly or
+/// through functions of the module.
+fn freeze_variables(vm: &mut Vm, handler: Value) -> Result<(), Throw> {
+    let mut todo: Vec<Gc<Code>> =
+        Gc::<Function>::from_value(handler).map(|f| f.code).into_iter().collect();
+    let mut seen: Vec<Gc<Code>> = Vec::new();
+    while let Some(code) = todo.pop() {
+        if seen.contains(&code) {
+            continue;
+        }
+        seen.push(code);
+        todo.extend(code.protos.iter().copied());
+        for insn in &code.data.insns {
+            if !matches!(insn.op, Op::GetModule | Op::CallModule | Op::TailCallModule) {
+                continue;
+            }
+            let value = code.module.var(insn.bc() as usize);
+            match kind_of(value) {
+                Some(Kind::Array | Kind::Map | Kind::Gene | Kind::HashObject) => {
+                    freeze(vm, value)?;
+                }
+                Some(Kind::Function) => todo.extend(Gc::from_value(value).map(code_of)),
+                _ => {}
+            }
+        }
+    }
+    Ok(())
+}
+
+fn code_of(function: Gc<Function>) -> Gc<Code> {
+    function.code
 }
 
 // ---- sending ---------------------------------------------------------------
