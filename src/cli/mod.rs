@@ -36,7 +36,8 @@ use inspect::Inspection;
 /// Stack of the thread that everything runs on; only what is used takes
 /// memory. Natives that call back into Gene nest on it, and so do the walks
 /// over a syntax tree.
-const STACK_BYTES: usize = 256 << 20;
+/// The frames of a sanitized build are several times larger.
+const STACK_BYTES: usize = if cfg!(gene_asan) { 4 << 30 } else { 256 << 20 };
 
 /// The program failed before or while it ran.
 const FAILED: u8 = 1;

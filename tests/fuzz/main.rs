@@ -47,7 +47,7 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     if let Some(task) = worker::Task::from_env() {
-        return task.perform();
+        return with_stack(move || task.perform());
     }
     // `cargo test WORD` means other tests unless WORD is ours.
     let filters = || arguments.iter().filter(|argument| !argument.starts_with('-'));
@@ -55,7 +55,7 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     if let Some(file) = env::var_os("GENE_FUZZ_REPLAY") {
-        return worker::replay(Path::new(&file));
+        return with_stack(move || worker::replay(Path::new(&file)));
     }
 
     let number = |name: &str| env::var(name).ok().and_then(|text| text.parse().ok());
@@ -72,12 +72,13 @@ fn main() -> ExitCode {
             thread::spawn(move || supervise(&folder, seed, worker, deadline))
         })
         .collect();
-    let mut programs = 0;
+    let (mut programs, mut ran) = (0, 0);
     let mut findings = Vec::new();
     for supervisor in supervisors {
         match supervisor.join() {
-            Ok(Ok((tried, found))) => {
+            Ok(Ok((tried, ran_of_these, found))) => {
                 programs += tried;
+                ran += ran_of_these;
                 findings.extend(found);
             }
             Ok(Err(error)) => findings.push(PathBuf::from(error.to_string())),
@@ -87,22 +88,31 @@ fn main() -> ExitCode {
     for finding in &findings {
         println!("fuzz: see {}", finding.display());
     }
-    println!("fuzz: {programs} programs, {} findings, seed {seed}", findings.len());
+    println!("fuzz: {programs} programs, {ran} ran, {} findings, seed {seed}", findings.len());
     if findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Keeps one worker busy until the deadline; the number of programs and the
-/// files of those that failed.
+/// Runs on a thread with as much stack as `gene` gives to programs.
+fn with_stack(body: impl FnOnce() -> ExitCode + Send + 'static) -> ExitCode {
+    const STACK_BYTES: usize = if cfg!(gene_asan) { 4 << 30 } else { 256 << 20 };
+    let thread = thread::Builder::new().stack_size(STACK_BYTES).spawn(body);
+    // A panic has been reported by its own message.
+    thread.map_or(ExitCode::FAILURE, |running| running.join().unwrap_or(ExitCode::from(101)))
+}
+
+/// Keeps one worker busy until the deadline; the number of programs, of those
+/// that were run and not rejected, and the files of those that failed.
 fn supervise(
     folder: &Path,
     seed: u64,
     worker: u64,
     deadline: Instant,
-) -> std::io::Result<(u64, Vec<PathBuf>)> {
+) -> std::io::Result<(u64, u64, Vec<PathBuf>)> {
     // What it writes lies outside of where it runs.
     let (scratch, current) = (folder.join("scratch"), folder.join("current.gene"));
     fs::create_dir_all(&scratch)?;
     let mut findings = Vec::new();
+    let mut ran = 0;
     // Workers take every other number, so that the sequence is the same for any time.
     let mut next = worker;
     while Instant::now() < deadline && findings.len() < ENOUGH {
@@ -121,6 +131,7 @@ fn supervise(
             .output()?;
         let at = worker::progress(&current).unwrap_or(next);
         next = at + WORKERS;
+        ran += String::from_utf8_lossy(&output.stdout).trim().parse().unwrap_or(0);
         if !output.status.success() {
             let finding = folder.join(format!("finding-{seed}-{at}.gene"));
             let mut text = format!("# {}\n", output.status);
@@ -133,5 +144,5 @@ fn supervise(
             findings.push(finding);
         }
     }
-    Ok(((next - worker) / WORKERS, findings))
+    Ok(((next - worker) / WORKERS, ran, findings))
 }

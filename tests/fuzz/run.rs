@@ -61,6 +61,8 @@ pub struct Outcome {
     pub text: String,
     /// Whether it ran into a limit that depends on the mode.
     pub limited: bool,
+    /// Whether it was not run at all: it does not read or compile.
+    pub rejected: bool,
     pub elapsed: Duration,
 }
 
@@ -83,6 +85,7 @@ pub fn program(text: &str, mode: Mode, watchdog: &Watchdog) -> Outcome {
         Ok(_) => engine.finish(),
         Err(failure) => Err(failure),
     };
+    let rejected = matches!(end, Err(Failure::Rejected(_)));
     let report = match end {
         Ok(failures) => engine.render_failures(&failures, Style::Plain),
         Err(failure) => {
@@ -102,7 +105,7 @@ pub fn program(text: &str, mode: Mode, watchdog: &Watchdog) -> Outcome {
         || text.len() >= OUTPUT_LIMIT_BYTES
         || text.contains("out of memory")
         || text.contains("stack overflow");
-    Outcome { text, limited, elapsed: started.elapsed() }
+    Outcome { text, limited, rejected, elapsed: started.elapsed() }
 }
 
 fn restrict(engine: &mut Engine) {
