@@ -57,6 +57,8 @@ pub enum Stage {
     Callback,
     /// An actor.
     Actor,
+    /// A handler of HTTP requests.
+    Http,
 }
 
 impl Stage {
@@ -69,6 +71,7 @@ impl Stage {
             Stage::Async => "async",
             Stage::Callback => "callback",
             Stage::Actor => "actor",
+            Stage::Http => "http",
         }
     }
 }

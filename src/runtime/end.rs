@@ -98,10 +98,15 @@ impl Runtime {
 
     /// Reports an exception that cannot go anywhere, on standard error.
     pub fn report(&self, vm: &mut Vm, exception: Value, stage: Stage) {
+        self.report_only(vm, exception, stage);
+        self.failures.borrow_mut().reported = true;
+    }
+
+    /// The same where the program does not fail by it.
+    pub fn report_only(&self, vm: &mut Vm, exception: Value, stage: Stage) {
         vm.flush();
         let text = report_of(vm, exception, stage).render(&vm.sources, Style::Plain);
         let _ = vm.err.write_all(text.as_bytes());
-        self.failures.borrow_mut().reported = true;
     }
 
     /// The loop's part of the end of a program that ended normally: runs what
@@ -115,6 +120,7 @@ impl Runtime {
         self.run_out(vm)?;
         self.cancel_suspended(vm);
         self.run_out(vm)?;
+        self.drain_services();
         Ok(self.take_failures())
     }
 

@@ -9,6 +9,8 @@ use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::Runtime;
+use super::services::Services;
+use crate::diag::Stage;
 use crate::heap::{Gc, Marker};
 use crate::object::Future;
 use crate::object::future::{Origin, State};
@@ -16,13 +18,15 @@ use crate::value::Value;
 use crate::vm::{Args, Interrupt, Job, Throw, Vm};
 
 /// Makes the result of an operation a value, on the thread of the loop.
-type Finish = Box<dyn FnOnce(&mut Vm) -> Result<Value, Throw> + Send>;
+pub type Finish = Box<dyn FnOnce(&mut Vm) -> Result<Value, Throw> + Send>;
 
 /// An operation that is done: its number and result.
-type Completion = (u64, Finish);
+pub type Completion = (u64, Finish);
 
 /// Stands for the signal INT where operations have their numbers.
 const INT: u64 = u64::MAX;
+/// Stands for an event of a service.
+pub const EVENT: u64 = u64::MAX - 1;
 
 pub(super) fn install(vm: &mut Vm) {
     vm.define("on_signal", 2, 2, on_signal);
@@ -57,9 +61,9 @@ fn on_signal(vm: &mut Vm, args: Args) -> Result<Value, Throw> {
     Ok(Value::NIL)
 }
 
-struct Pool {
-    tokio: tokio::runtime::Runtime,
-    sender: UnboundedSender<Completion>,
+pub(super) struct Pool {
+    pub tokio: tokio::runtime::Runtime,
+    pub sender: UnboundedSender<Completion>,
     receiver: UnboundedReceiver<Completion>,
 }
 
@@ -74,6 +78,7 @@ pub struct Reactor {
     arrived: RefCell<Vec<Completion>>,
     /// Functions that the signal INT calls.
     handlers: RefCell<Vec<Value>>,
+    pub(super) services: Services,
 }
 
 impl Reactor {
@@ -84,7 +89,7 @@ impl Reactor {
 
     /// Whether something may happen besides timers.
     pub fn is_busy(&self) -> bool {
-        self.is_working() || !self.handlers.borrow().is_empty()
+        self.is_working() || !self.handlers.borrow().is_empty() || self.services.are_busy()
     }
 
     /// Whether somebody waits for an operation.
@@ -93,6 +98,7 @@ impl Reactor {
     }
 
     pub fn trace(&self, marker: &mut Marker) {
+        self.services.trace(marker);
         marker.values(&self.handlers.borrow());
         for (_, future) in self.pending.borrow().iter() {
             marker.object(*future);
@@ -100,8 +106,8 @@ impl Reactor {
     }
 
     /// Sleeps until a completion arrives, the time is up, or (with no operation
-    /// in progress) somebody interrupts.
-    pub fn wait(&self, interrupt: &Interrupt, limit: Option<Duration>) {
+    /// in progress) somebody interrupts; whether a completion arrived.
+    pub fn wait(&self, interrupt: &Interrupt, limit: Option<Duration>) -> bool {
         let mut pool = self.pool.borrow_mut();
         match pool.as_mut().filter(|_| self.is_busy()) {
             Some(pool) => {
@@ -112,9 +118,14 @@ impl Reactor {
                         None => receiver.recv().await,
                     }
                 });
+                let any = arrived.is_some();
                 self.arrived.borrow_mut().extend(arrived);
+                any
             }
-            None => interrupt.sleep(limit.unwrap_or_default()),
+            None => {
+                interrupt.sleep(limit.unwrap_or_default());
+                false
+            }
         }
     }
 
@@ -141,6 +152,12 @@ impl Reactor {
                 }
                 continue;
             }
+            if number == EVENT {
+                if let Err(throw) = finish(vm) {
+                    runtime.report(vm, throw.0, Stage::Callback);
+                }
+                continue;
+            }
             let mut pending = self.pending.borrow_mut();
             let Some(at) = pending.iter().position(|(n, _)| *n == number) else { continue };
             let (_, future) = pending.remove(at);
@@ -156,7 +173,23 @@ impl Reactor {
         any
     }
 
-    fn with_pool<T>(&self, vm: &mut Vm, act: impl FnOnce(&mut Pool) -> T) -> Result<T, Throw> {
+    /// Lets tasks on this thread go on as far as they can.
+    pub(super) fn let_tasks_run(&self) {
+        self.block_on(tokio::task::yield_now());
+    }
+
+    /// Runs something of Tokio's, if it has been started.
+    pub(super) fn block_on(&self, work: impl IntoFuture<Output = ()>) {
+        if let Some(pool) = self.pool.borrow().as_ref() {
+            pool.tokio.block_on(work.into_future());
+        }
+    }
+
+    pub(super) fn with_pool<T>(
+        &self,
+        vm: &mut Vm,
+        act: impl FnOnce(&mut Pool) -> T,
+    ) -> Result<T, Throw> {
         let mut pool = self.pool.borrow_mut();
         if pool.is_none() {
             let tokio = tokio::runtime::Builder::new_current_thread().enable_all().build();

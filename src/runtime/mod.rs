@@ -10,7 +10,7 @@
 //! Reading order: [`settle`], [`timers`], [`scheduler`] (turns, driving),
 //! [`cancel`], [`end`] (failures nobody observed, end of the program); then what
 //! programs call: [`futures`], [`time`], [`combinators`], [`scope`],
-//! [`generators`], [`channel`], [`pubsub`], [`actors`], [`io`].
+//! [`generators`], [`channel`], [`pubsub`], [`actors`], [`io`], [`services`].
 #![forbid(unsafe_code)]
 
 mod actors;
@@ -24,6 +24,7 @@ mod io;
 mod pubsub;
 mod scheduler;
 mod scope;
+mod services;
 mod settle;
 mod time;
 mod timers;
@@ -36,6 +37,7 @@ use std::time::SystemTime;
 use gene_isa::Intrinsic;
 
 pub use end::{Failures, report_of};
+pub use services::{Hold, Post};
 use timers::{Clock, Timers};
 
 use crate::heap::{Gc, Marker};

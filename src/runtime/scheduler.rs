@@ -10,6 +10,8 @@ use crate::vm::{ClassName, Context, Job, Throw, Vm};
 
 /// Drives of the loop inside each other, at most.
 const MAX_DRIVES: u32 = 100;
+/// How long a virtual clock waits for a service before it jumps.
+const VIRTUAL_GRACE: std::time::Duration = std::time::Duration::from_millis(10);
 /// Jobs that run between two forms of the top level, at most.
 const JOBS_BETWEEN_FORMS: usize = 1000;
 
@@ -204,7 +206,16 @@ impl Runtime {
         if self.clock.is_virtual() {
             match due {
                 Some(due) if !self.io.is_working() => self.clock.advance_to(due),
-                _ => self.io.wait(&vm.interrupt, None),
+                // The program may be talking to itself: what comes next may be
+                // the timer.
+                Some(due) if self.io.services.are_running() => {
+                    if !self.io.wait(&vm.interrupt, Some(VIRTUAL_GRACE)) {
+                        self.clock.advance_to(due);
+                    }
+                }
+                _ => {
+                    self.io.wait(&vm.interrupt, None);
+                }
             }
         } else {
             self.io.wait(&vm.interrupt, due.map(|due| self.clock.until(due)));

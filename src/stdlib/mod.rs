@@ -16,6 +16,8 @@ mod freeze;
 mod generators;
 mod genes;
 mod hashes;
+#[cfg(feature = "http")]
+mod http;
 mod interceptors;
 mod iterators;
 mod json;
@@ -64,6 +66,8 @@ pub fn install(vm: &mut Vm) {
     generators::install(vm);
     genes::install(vm);
     hashes::install(vm);
+    #[cfg(feature = "http")]
+    http::install(vm);
     interceptors::install(vm);
     iterators::install(vm);
     json::install(vm);

@@ -5,6 +5,8 @@ mod write;
 
 use super::{Natives, Outcome, methods, text};
 use crate::vm::{Args, ClassName, Vm};
+#[cfg(feature = "http")]
+use crate::{value::Value, vm::Throw};
 
 /// Values nested deeper than this are neither read nor written.
 const MAX_DEPTH: usize = 1000;
@@ -31,6 +33,26 @@ const TO_JSON: &Natives = &[(&["to_json"], 0, 0, |vm, args| {
     let json = write::plain(vm, args.this())?;
     Ok(text(vm, &json))
 })];
+
+/// A value as plain JSON.
+///
+/// # Errors
+///
+/// As `gene/json/stringify`.
+#[cfg(feature = "http")]
+pub(super) fn to_text(vm: &mut Vm, value: Value) -> Result<String, Throw> {
+    write::plain(vm, value)
+}
+
+/// The value of a text in plain JSON.
+///
+/// # Errors
+///
+/// `ParseException` if it is none.
+#[cfg(feature = "http")]
+pub(super) fn parse_text(vm: &mut Vm, json: &str) -> Outcome {
+    parse::parse(vm, json, false)
+}
 
 fn parse(vm: &mut Vm, args: Args, tagged: bool) -> Outcome {
     let json = vm.str_arg(args, 0)?;
