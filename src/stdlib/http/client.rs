@@ -78,7 +78,7 @@ pub(super) fn install(vm: &mut Vm) {
 
 /// The `^timeout` of the running call.
 fn timeout(vm: &mut Vm) -> Result<Option<Duration>, Throw> {
-    let Some(timeout) = vm.keyword("timeout").filter(|t| !t.is_nil()) else { return Ok(None) };
+    let Some(timeout) = vm.keyword("timeout")?.filter(|t| !t.is_nil()) else { return Ok(None) };
     let ms = milliseconds(vm, timeout)?;
     Ok(Duration::try_from_secs_f64(ms / 1000.0).ok())
 }
