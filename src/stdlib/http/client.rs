@@ -37,11 +37,19 @@ pub(super) fn install(vm: &mut Vm) {
     let class = vm.make_class(RESPONSE, ClassName::Object);
     class_methods(vm, class, &[(&["json"], 0, 0, json)]);
 
-    define(vm, "http_get", 1, 2, |vm, args| send_plain(vm, args, "GET"));
-    define(vm, "http_delete", 1, 2, |vm, args| send_plain(vm, args, "DELETE"));
-    define(vm, "http_post", 2, 3, |vm, args| send_body(vm, args, "POST"));
-    define(vm, "http_put", 2, 3, |vm, args| send_body(vm, args, "PUT"));
-    define(vm, "http_patch", 2, 3, |vm, args| send_body(vm, args, "PATCH"));
+    let asynchronous: &Natives = &[
+        (&["http_get"], 1, 2, |vm, args| send_plain(vm, args, "GET")),
+        (&["http_delete"], 1, 2, |vm, args| send_plain(vm, args, "DELETE")),
+        (&["http_post"], 2, 3, |vm, args| send_body(vm, args, "POST")),
+        (&["http_put"], 2, 3, |vm, args| send_body(vm, args, "PUT")),
+        (&["http_patch"], 2, 3, |vm, args| send_body(vm, args, "PATCH")),
+    ];
+    for (names, min, max, function) in asynchronous {
+        for name in *names {
+            let native = vm.native_kw(name, *min, *max, *function);
+            define(vm, name, native);
+        }
+    }
     let synchronous: &Natives = &[
         (&["get"], 1, 2, |vm, args| {
             let future = send_plain(vm, args, "GET")?;

@@ -19,8 +19,7 @@ pub(super) fn install(vm: &mut Vm) {
 }
 
 /// Defines a function by its name alone and as a member of `genex/http`.
-fn define(vm: &mut Vm, name: &str, min: u16, max: u16, function: NativeFn) {
-    let native = vm.native_kw(name, min, max, function);
+fn define(vm: &mut Vm, name: &str, native: Value) {
     vm.define_value(name, native);
     vm.define_in(&format!("genex/http/{name}"), native);
 }

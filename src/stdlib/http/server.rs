@@ -35,11 +35,16 @@ const MAX_WORKERS: i64 = 8;
 const MAX_EVENTS: usize = 10_000;
 
 pub(super) fn install(vm: &mut Vm) {
-    define(vm, "start_server", 2, 2, start_server);
-    define(vm, "respond", 1, 3, respond);
-    define(vm, "redirect", 1, 2, redirect);
-    define(vm, "respond_sse", 1, 1, respond_sse);
-    define(vm, "http_server_status", 0, 0, status);
+    let native = vm.native_kw("start_server", 2, 2, start_server);
+    define(vm, "start_server", native);
+    let native = vm.native("respond", 1, 3, respond);
+    define(vm, "respond", native);
+    let native = vm.native("redirect", 1, 2, redirect);
+    define(vm, "redirect", native);
+    let native = vm.native("respond_sse", 1, 1, respond_sse);
+    define(vm, "respond_sse", native);
+    let native = vm.native("http_server_status", 0, 0, status);
+    define(vm, "http_server_status", native);
     let class = vm.make_class(SERVER, ClassName::Object);
     class_methods(
         vm,
@@ -160,11 +165,7 @@ const OPTIONS: &[&str] = &[
 ];
 
 fn start_server(vm: &mut Vm, args: Args) -> Outcome {
-    let options = vm.keywords();
-    let names = options.map(|o| o.entries()).unwrap_or_default();
-    if let Some((name, _)) = names.iter().find(|(name, _)| !OPTIONS.contains(&name.as_str())) {
-        return Err(vm.args_mismatch(format!("start_server has no keyword ^{name}")));
-    }
+    let options = vm.keywords_of(OPTIONS)?;
     let get = |name: &str| options.and_then(|o| o.get(Symbol::intern(name)));
     let Ok(port) = u16::try_from(vm.int_arg(args, 0)?) else {
         return Err(vm.arg_error("start_server: a port is an Int from 0 to 65535"));
@@ -424,7 +425,10 @@ fn end(vm: &mut Vm, request: Value, result: Outcome) -> Result<(), Throw> {
                 server.failures.set(server.failures.get() + 1);
                 server.counts.note(&vm.exception_message(throw.0));
             }
-            Runtime::of(vm)?.report_only(vm, throw.0, Stage::Http);
+            // Handlers that the end of the program cancels have not failed.
+            if !vm.class_of(throw.0).is_a(vm.class(ClassName::CancellationException)) {
+                Runtime::of(vm)?.report_only(vm, throw.0, Stage::Http);
+            }
             None
         }
     };
