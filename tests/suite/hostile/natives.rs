@@ -105,7 +105,7 @@ const PRELUDE: &str = r##"
 
 (var kinds ["ArgumentException" "TypeException" "ParseException" "IOError" "RuntimeException"
             "AssertionException" "ConcurrencyException" "TimeoutException" "CancellationException"
-            "ProviderException"])
+            "ProviderException" "NetworkException"])
 
 # Calls with every list; `exact`: the numbers of arguments are known.
 (fn try_all [name exact min max make f]
