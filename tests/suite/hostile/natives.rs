@@ -71,6 +71,18 @@ const RECEIVERS: &[(&str, &str)] = &[
     ("Actor", "actor"),
     ("ActorContext", "context"),
     ("SqliteConnection", "(genex/sqlite/open \":memory:\")"),
+    ("Request", "(new gene/Request \"no url\")"),
+    ("Server", "(start_server 0 (fn [q] \"\"))"),
+    (
+        "Response",
+        "(do (var s (start_server 0 (fn [q] \"[]\"))) \
+         (await (http_get #\"http://127.0.0.1:#{(s .port)}/\")))",
+    ),
+    (
+        "ServerStream",
+        "(do (var h []) (var s (start_server 0 (fn [q] (var e (respond_sse q)) (h .add e) (e .close)))) \
+         (await (http_get #\"http://127.0.0.1:#{(s .port)}/\")) h/0)",
+    ),
 ];
 
 /// The part of the program that does not depend on what is tested.
