@@ -308,6 +308,8 @@ pub enum Color {
 /// What `--trace` shows.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 pub enum Trace {
+    /// Each instruction that is carried out
+    Exec,
     /// Each collection
     Gc,
 }

@@ -115,6 +115,7 @@ fn engine(flags: &ProgramFlags) -> Engine {
         seed: flags.seed,
     });
     engine.vm.trace_gc = flags.trace.contains(&Trace::Gc);
+    engine.vm.trace_exec = flags.trace.contains(&Trace::Exec);
     engine.vm.out = match io::stdout().is_terminal() {
         true => Box::new(io::LineWriter::new(Stdout)),
         false => Box::new(terminal::buffered()),

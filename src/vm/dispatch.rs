@@ -10,6 +10,7 @@
 //! names exists, and a frame's window was checked to lie on the register stack
 //! (or in its coroutine) when it was pushed.
 
+use std::io::Write;
 use std::ptr::NonNull;
 
 use gene_isa::value::{INT_BIAS, INT_FLOOR};
@@ -81,6 +82,14 @@ unsafe fn scope_in(value: Value) -> NonNull<Scope> {
 impl Vm {
     /// Runs the frame at `fp` until the stub frame below it is reached.
     pub(super) fn run(&mut self) -> Result<Value, Throw> {
+        match self.trace_exec {
+            true => self.run_loop::<true>(),
+            false => self.run_loop::<false>(),
+        }
+    }
+
+    /// The loop; with `TRACE`, each instruction is written down before it runs.
+    fn run_loop<const TRACE: bool>(&mut self) -> Result<Value, Throw> {
         let vm = self;
         // SAFETY: (for the whole loop) see the head of the file.
         unsafe {
@@ -326,6 +335,9 @@ impl Vm {
             }
 
             loop {
+                if TRACE {
+                    vm.trace_insn(code, pc);
+                }
                 let op = (*pc).op;
                 pc = pc.add(1);
                 let i = At(pc);
@@ -1212,6 +1224,24 @@ impl Vm {
                 }
             }
         }
+    }
+
+    /// A line for `--trace=exec`: function, place, instruction.
+    #[cold]
+    #[inline(never)]
+    fn trace_insn(&mut self, code: Gc<crate::object::Code>, pc: *const Insn) {
+        // SAFETY: `pc` is about to be run, in the code or one of our own
+        // instructions, which are not listed.
+        let (at, insn) = unsafe { (pc.offset_from(code.insns), *pc) };
+        if at < 0 || at as usize >= code.data.insns.len() {
+            return;
+        }
+        let line = match self.place_of(code, at as u32) {
+            Some(place) => format!("{}:{at} ({place}) {insn:?}", code.name()),
+            None => format!("{}:{at} {insn:?}", code.name()),
+        };
+        // A trace that cannot be written is lost.
+        let _ = writeln!(self.err, "{line}");
     }
 
     /// The scope of the running function.

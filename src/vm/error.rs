@@ -175,6 +175,11 @@ impl Vm {
         self.sources.get(span.file).is_some_and(|s| s.name.starts_with("<prelude"))
     }
 
+    /// `file:line:column` of an instruction.
+    pub(super) fn place_of(&self, code: Gc<Code>, pc: u32) -> Option<String> {
+        self.place(self.span_of(code, pc))
+    }
+
     fn place(&self, span: Span) -> Option<String> {
         let source = self.sources.get(span.file)?;
         let position = source.position(span.start);

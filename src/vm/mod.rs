@@ -214,6 +214,8 @@ pub struct Vm {
     pub verify_heap: bool,
     /// Tell of each collection on standard error.
     pub trace_gc: bool,
+    /// Write a line to standard error for each instruction.
+    pub trace_exec: bool,
     /// Tasks that have not ended; counted by who runs them.
     pub live_tasks: usize,
     /// Timers set.
@@ -286,6 +288,7 @@ impl Vm {
             limits,
             verify_heap: false,
             trace_gc: false,
+            trace_exec: false,
             live_tasks: 0,
             live_timers: 0,
             strict_nil: false,
