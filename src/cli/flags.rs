@@ -229,7 +229,7 @@ pub struct ProgramFlags {
     #[arg(help_heading = "Seeing what it does")]
     pub dump: Vec<Dump>,
 
-    /// Compile hot functions to machine code, none, or all at their first call
+    /// Machine code for hot functions, for none, or for all; no effect yet: all is interpreted
     #[arg(long, value_name = "WHEN", value_enum, default_value_t)]
     #[arg(help_heading = "Machine code")]
     pub jit: Jit,
