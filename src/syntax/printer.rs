@@ -35,7 +35,10 @@ fn node(f: &mut Formatter<'_>, n: &Node, place: Place) -> fmt::Result {
         Kind::Symbol(s) => symbol(f, s.as_str(), place),
         Kind::Path(segments) => {
             for (i, segment) in segments.iter().enumerate() {
-                if i == 0 {
+                if i == 0 && matches!(segment.as_str(), "@" | "^") {
+                    // Alone, these are symbols.
+                    f.write_char('\\')?;
+                } else if i == 0 {
                     start_of_token(f, segment.as_str(), place)?;
                 } else {
                     f.write_char('/')?;
