@@ -9,6 +9,8 @@
 //! ```
 
 mod loader;
+#[cfg(test)]
+mod tests;
 
 use std::cell::RefCell;
 use std::path::Path;

@@ -177,6 +177,23 @@ impl Vm {
         Ok(())
     }
 
+    /// A call is about to push `frame`, whose window ends before `end`, and
+    /// either there is no room or somebody asked the interpreter to look.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn look_before_call(
+        &mut self,
+        frame: *mut Frame,
+        end: *mut Value,
+    ) -> Result<(), Throw> {
+        self.interrupt.set_frame_limit(self.frame_limit);
+        self.interrupted()?;
+        if frame >= self.frame_limit || end > self.stack_limit {
+            return Err(self.stack_overflow());
+        }
+        Ok(())
+    }
+
     #[cold]
     pub(super) fn stack_overflow(&mut self) -> Throw {
         let message = format!("stack overflow: more than {} nested calls", self.limits.depth);
@@ -474,8 +491,9 @@ impl Vm {
     fn push_frame(&mut self, f: Gc<Function>, win: *mut Value) -> Result<(), Throw> {
         let code = f.code;
         let frame = self.fp.wrapping_add(1);
-        if frame >= self.frame_limit || win.wrapping_add(code.nregs as usize) > self.stack_limit {
-            return Err(self.stack_overflow());
+        let end = win.wrapping_add(code.nregs as usize);
+        if self.interrupt.stops(frame) || end > self.stack_limit {
+            self.look_before_call(frame, end)?;
         }
         // SAFETY: there is room for the frame and the window, as checked.
         unsafe {

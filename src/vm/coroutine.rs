@@ -85,8 +85,8 @@ impl Vm {
     fn push_task(&mut self, task: Gc<Coroutine>, win: *mut Value) -> Result<(), Throw> {
         let frame = self.fp.wrapping_add(1);
         self.ensure_room(win, 8)?;
-        if frame >= self.frame_limit {
-            return Err(self.stack_overflow());
+        if self.interrupt.stops(frame) {
+            self.look_before_call(frame, win)?;
         }
         task.state.set(CoState::Running);
         // SAFETY: there is room for the frame. The task stays reachable in
@@ -287,8 +287,8 @@ impl Vm {
         }
         let frame = self.fp.wrapping_add(1);
         self.ensure_room(win, 8)?;
-        if frame >= self.frame_limit {
-            return Err(self.stack_overflow());
+        if self.interrupt.stops(frame) {
+            self.look_before_call(frame, win)?;
         }
         generator.mode.set(mode);
         generator.state.set(CoState::Running);

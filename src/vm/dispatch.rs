@@ -234,10 +234,11 @@ impl Vm {
                     let (win, f): (*mut Value, Gc<Function>) = ($win, $f);
                     let callee = f.code;
                     let frame = vm.fp.add(1);
-                    if frame >= vm.frame_limit || win.add(callee.nregs as usize) > vm.stack_limit {
-                        raise!(vm.stack_overflow());
-                    }
                     save!();
+                    let end = win.add(callee.nregs as usize);
+                    if vm.interrupt.stops(frame) || end > vm.stack_limit {
+                        check!(vm.look_before_call(frame, end));
+                    }
                     // `pc` is written when the frame calls or something looks.
                     (*frame).base = win;
                     (*frame).code = callee;

@@ -35,7 +35,7 @@ pub mod types;
 mod unwind;
 
 use std::io::Write;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread::Thread;
 use std::time::{Duration, Instant};
@@ -122,6 +122,10 @@ pub struct Interrupt(Arc<Signal>);
 #[derive(Default)]
 struct Signal {
     bits: AtomicU32,
+    /// Address of the first frame that a call may not push without a look: the
+    /// limit of the frame stack, 0 when bits have been set. Calls compare with
+    /// it anyway, so that looking up costs them no test of its own.
+    frame_limit: AtomicUsize,
     /// The thread of the interpreter, once it has slept.
     sleeper: OnceLock<Thread>,
 }
@@ -129,7 +133,9 @@ struct Signal {
 impl Interrupt {
     /// Sets bits of [`interrupt`]. A sleeping interpreter wakes up.
     pub fn set(&self, bits: u32) {
-        self.0.bits.fetch_or(bits, Ordering::Relaxed);
+        // In this order: who restores the limit and then takes the bits misses none.
+        self.0.bits.fetch_or(bits, Ordering::SeqCst);
+        self.0.frame_limit.store(0, Ordering::SeqCst);
         if let Some(sleeper) = self.0.sleeper.get() {
             sleeper.unpark();
         }
@@ -137,7 +143,19 @@ impl Interrupt {
 
     /// Takes the bits that are set.
     pub fn take(&self) -> u32 {
-        self.0.bits.swap(0, Ordering::Relaxed)
+        self.0.bits.swap(0, Ordering::SeqCst)
+    }
+
+    /// Calls may push frames below `limit` again.
+    fn set_frame_limit(&self, limit: *mut Frame) {
+        self.0.frame_limit.store(limit as usize, Ordering::SeqCst);
+    }
+
+    /// Whether a call that pushes `frame` has to look up first: somebody asked,
+    /// or the stack is full.
+    #[inline(always)]
+    fn stops(&self, frame: *mut Frame) -> bool {
+        frame as usize >= self.0.frame_limit.load(Ordering::Relaxed)
     }
 
     /// Sleeps until the time is up or [`interrupt::CANCEL`] is set.

@@ -40,11 +40,21 @@ const AVOIDED: &[&str] = &[
 /// Longer programs take long under stress and share what the others have.
 const LONGEST_BYTES: usize = 4000;
 
+/// The programs of the language reference, which seldom change.
+pub fn reference() -> Vec<String> {
+    load(&["tests/conformance"])
+}
+
+/// All programs.
+pub fn all() -> Vec<String> {
+    load(&["tests/conformance", "tests/lang", "tests/errors", "examples"])
+}
+
 /// The texts, in an order that does not depend on the machine.
-pub fn load() -> Vec<String> {
+fn load(folders: &[&str]) -> Vec<String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut files = Vec::new();
-    for folder in ["tests/conformance", "tests/lang", "tests/errors", "examples"] {
+    for folder in folders {
         find(&root.join(folder), &mut files);
     }
     files.sort();

@@ -116,7 +116,8 @@ pub fn program(corpus: &[String], rng: &mut Rng) -> String {
     if rng.u8(..8) == 0 {
         splice(&mut tokens, &donor, rng);
     }
-    for _ in 0..1 + rng.usize(..5) {
+    // Each one makes it likelier that the compiler rejects the whole.
+    for _ in 0..1 + rng.usize(..4).min(rng.usize(..4)) {
         if tokens.is_empty() {
             break;
         }
@@ -133,16 +134,23 @@ type Tokens<'a> = Vec<&'a str>;
 
 fn step<'a>(tokens: &mut Tokens<'a>, donor: &[&'a str], rng: &mut Rng) {
     let at = rng.usize(..tokens.len());
-    match rng.u8(..16) {
+    // Brackets change as parts of forms; alone, they seldom give a program.
+    let alone = !is_bracket(tokens[at]) || rng.u8(..16) == 0;
+    match rng.u8(if alone { 0 } else { 4 }..16) {
         0 => {
             tokens.remove(at);
         }
         1 => tokens.insert(at, tokens[at]),
         2 => {
             let other = rng.usize(..tokens.len());
-            tokens.swap(at, other);
+            if !is_bracket(tokens[other]) {
+                tokens.swap(at, other);
+            }
         }
-        3 => tokens[at] = one_of(donor, rng).unwrap_or("nil"),
+        3 => {
+            let other = one_of(donor, rng).unwrap_or("nil");
+            tokens[at] = if is_bracket(other) { "nil" } else { other };
+        }
         4..=6 => {
             let range = form(tokens, at);
             tokens.splice(range, [LITERALS[rng.usize(..LITERALS.len())]]);
@@ -202,6 +210,10 @@ fn break_bytes(text: &mut String, rng: &mut Rng) {
     let mut rest = rest.chars();
     rest.next();
     *text += rest.as_str();
+}
+
+fn is_bracket(token: &str) -> bool {
+    matches!(token, "(" | ")" | "[" | "]" | "{" | "}")
 }
 
 fn one_of<'a>(tokens: &[&'a str], rng: &mut Rng) -> Option<&'a str> {

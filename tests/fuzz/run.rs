@@ -5,7 +5,7 @@ use std::{
     io::{self, Write},
     rc::Rc,
     sync::{
-        Arc, Mutex,
+        Arc,
         atomic::{AtomicBool, Ordering},
         mpsc::{self, RecvTimeoutError},
     },
@@ -18,6 +18,7 @@ use gene::{
     engine::{Engine, Failure, Options},
     vm::{Interrupt, Limits, interrupt},
 };
+use nix::time::{ClockId, clock_gettime};
 
 /// Names that a program must not find: they touch the system, or differ from
 /// run to run.
@@ -51,7 +52,7 @@ const OUTPUT_LIMIT_BYTES: usize = 1 << 20;
 pub struct Mode {
     pub gc_stress: bool,
     pub verify_heap: bool,
-    /// It is interrupted after this.
+    /// It is interrupted after this much processor time.
     pub limit: Duration,
 }
 
@@ -63,6 +64,7 @@ pub struct Outcome {
     pub limited: bool,
     /// Whether it was not run at all: it does not read or compile.
     pub rejected: bool,
+    /// Processor time.
     pub elapsed: Duration,
 }
 
@@ -79,7 +81,7 @@ pub fn program(text: &str, mode: Mode, watchdog: &Watchdog) -> Outcome {
     engine.vm.out = Box::new(output.clone());
     engine.vm.err = Box::new(output.clone());
     restrict(&mut engine);
-    let started = Instant::now();
+    let started = cpu_time();
     watchdog.begin(engine.vm.interrupt.clone(), mode.limit);
     let end = match engine.run("<fuzz>", text, &[]) {
         Ok(_) => engine.finish(),
@@ -105,7 +107,7 @@ pub fn program(text: &str, mode: Mode, watchdog: &Watchdog) -> Outcome {
         || text.len() >= OUTPUT_LIMIT_BYTES
         || text.contains("out of memory")
         || text.contains("stack overflow");
-    Outcome { text, limited, rejected, elapsed: started.elapsed() }
+    Outcome { text, limited, rejected, elapsed: cpu_time() - started }
 }
 
 fn restrict(engine: &mut Engine) {
@@ -150,15 +152,25 @@ impl Write for Output {
 pub struct Watchdog {
     runs: mpsc::Sender<Option<(Interrupt, Duration)>>,
     barked: Arc<AtomicBool>,
-    /// Held while a run begins or ends.
-    lock: Mutex<()>,
 }
 
-/// How long a program may go on after it was interrupted.
-const GRACE: Duration = Duration::from_secs(20);
+/// How long a program may go on after it was interrupted, as long as it catches
+/// that again and again.
+const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Exit code of a program that could not be interrupted.
+/// How long the interpreter may take to look at an interrupt: with a collection
+/// at every safepoint and a check at each, one native may take seconds.
+const GRACE: Duration = Duration::from_secs(30);
+
+/// A program that waits, for what will never come, takes no processor time: so
+/// much time of the clock counts as one of processor time.
+const WAITING: u32 = 20;
+
+/// Exit code when a program could not be interrupted.
 const HANGS: i32 = 3;
+
+/// Exit code when a program catches whatever interrupts it, as it may.
+pub const STUBBORN: i32 = 5;
 
 impl Watchdog {
     pub fn start() -> Watchdog {
@@ -168,33 +180,66 @@ impl Watchdog {
         thread::spawn(move || {
             while let Ok(order) = orders.recv() {
                 let Some((interrupt, limit)) = order else { continue };
-                let mut wait = limit;
-                let started = Instant::now();
-                while let Err(RecvTimeoutError::Timeout) = orders.recv_timeout(wait) {
+                let began = Span::begin();
+                let mut asked = None;
+                while let Err(RecvTimeoutError::Timeout) =
+                    orders.recv_timeout(Duration::from_millis(10))
+                {
+                    if began.elapsed() < limit {
+                        continue;
+                    }
                     bark.store(true, Ordering::SeqCst);
-                    // Again and again: programs may catch it.
-                    interrupt.set(interrupt::CANCEL);
-                    wait = Duration::from_millis(20);
-                    if started.elapsed() > limit + GRACE {
-                        eprintln!("cannot be interrupted");
-                        std::process::exit(HANGS);
+                    match &asked {
+                        Some(asked) if interrupt.is_cancelled() => {
+                            if Span::elapsed(asked) > GRACE {
+                                eprintln!("cannot be interrupted");
+                                std::process::exit(HANGS);
+                            }
+                        }
+                        Some(_) if began.elapsed() > limit + PATIENCE => {
+                            std::process::exit(STUBBORN);
+                        }
+                        _ => {
+                            asked = Some(Span::begin());
+                            interrupt.set(interrupt::CANCEL);
+                        }
                     }
                 }
             }
         });
-        Watchdog { runs, barked, lock: Mutex::new(()) }
+        Watchdog { runs, barked }
     }
 
     fn begin(&self, interrupt: Interrupt, limit: Duration) {
-        let _guard = self.lock.lock();
         self.barked.store(false, Ordering::SeqCst);
         let _ = self.runs.send(Some((interrupt, limit)));
     }
 
     /// Whether the program was interrupted.
     fn end(&self) -> bool {
-        let _guard = self.lock.lock();
         let _ = self.runs.send(None);
         self.barked.load(Ordering::SeqCst)
     }
+}
+
+/// A span of processor time, which does not pass while other processes run.
+struct Span {
+    cpu: Duration,
+    clock: Instant,
+}
+
+impl Span {
+    fn begin() -> Span {
+        Span { cpu: cpu_time(), clock: Instant::now() }
+    }
+
+    fn elapsed(&self) -> Duration {
+        (cpu_time() - self.cpu).max(self.clock.elapsed() / WAITING)
+    }
+}
+
+/// Processor time of this process.
+fn cpu_time() -> Duration {
+    let time = clock_gettime(ClockId::CLOCK_PROCESS_CPUTIME_ID);
+    time.map(Duration::from).unwrap_or_default()
 }

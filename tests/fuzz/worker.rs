@@ -34,7 +34,9 @@ pub struct Task {
     pub first: u64,
     pub step: u64,
     pub count: u64,
-    pub time: Duration,
+    /// None: as long as it takes, with programs that do not change from commit to
+    /// commit.
+    pub time: Option<Duration>,
     /// Where the present program is kept.
     pub current: PathBuf,
 }
@@ -52,7 +54,10 @@ impl Task {
             first: number()?,
             step: number()?,
             count: number()?,
-            time: Duration::from_millis(number()?),
+            time: match number()? {
+                0 => None,
+                time => Some(Duration::from_millis(time)),
+            },
             current: PathBuf::from(parts.next()?),
         })
     }
@@ -60,7 +65,8 @@ impl Task {
     /// Gives the task to a process that is about to start.
     pub fn configure<'a>(&self, command: &'a mut Command) -> &'a mut Command {
         let Task { seed, first, step, count, time, current } = self;
-        let (time, current) = (time.as_millis(), current.display());
+        let time = time.map_or(0, |time| time.as_millis().max(1));
+        let current = current.display();
         command
             .env_clear()
             .env("GENE_CACHE", "off")
@@ -71,18 +77,23 @@ impl Task {
 
     pub fn perform(&self) -> ExitCode {
         limit_memory();
-        let corpus = corpus::load();
+        let corpus = match self.time {
+            None => corpus::reference(),
+            Some(_) => corpus::all(),
+        };
         let watchdog = Watchdog::start();
-        let deadline = Instant::now() + self.time;
+        let deadline = self.time.map(|time| Instant::now() + time);
         let mut ran = 0;
         for i in 0..self.count {
-            if Instant::now() > deadline {
+            if deadline.is_some_and(|deadline| Instant::now() > deadline) {
                 break;
             }
             let number = self.first + i * self.step;
             let mut rng = Rng::with_seed(self.seed << 32 ^ number);
             let text = mutate::program(&corpus, &mut rng);
-            if let Err(error) = fs::write(&self.current, format!("# number: {number}\n{text}\n")) {
+            if let Err(error) =
+                fs::write(&self.current, format!("# number {number} after {ran}\n{text}\n"))
+            {
                 eprintln!("{}: {error}", self.current.display());
                 return ExitCode::FAILURE;
             }
@@ -94,15 +105,16 @@ impl Task {
                 }
             }
         }
-        println!("{ran}");
         ExitCode::SUCCESS
     }
 }
 
-/// The number of the program that a worker tried last.
-pub fn progress(current: &Path) -> Option<u64> {
+/// The number of the program that a worker tried last, and how many it had run
+/// before.
+pub fn progress(current: &Path) -> Option<(u64, u64)> {
     let text = fs::read_to_string(current).ok()?;
-    text.lines().next()?.strip_prefix("# number: ")?.parse().ok()
+    let (number, ran) = text.lines().next()?.strip_prefix("# number ")?.split_once(" after ")?;
+    Some((number.parse().ok()?, ran.parse().ok()?))
 }
 
 /// Runs one program in all ways and says what became of it.
