@@ -53,7 +53,9 @@ fn assert_round_trip(nodes: &[Node]) {
 
 #[test]
 fn paths_that_begin_with_an_operator_print_escaped() {
-    for text in ["\\@/a", "\\@/%=", "(f \\^/a)", "\\^/a/b", "a/@/b", "@a/b", "\\#/a", "+/a"] {
+    for text in
+        ["\\@/a", "\\@/%=", "(f \\^/a)", "\\^/a/b", "a/@/b", "@a/b", "\\#/a", "+/a", "\\./", "./"]
+    {
         let (forms, diagnostics) = read(FILE, text);
         assert!(diagnostics.is_empty(), "{text}: {diagnostics:?}");
         assert_round_trip(&forms);

@@ -35,8 +35,11 @@ fn node(f: &mut Formatter<'_>, n: &Node, place: Place) -> fmt::Result {
         Kind::Symbol(s) => symbol(f, s.as_str(), place),
         Kind::Path(segments) => {
             for (i, segment) in segments.iter().enumerate() {
-                if i == 0 && matches!(segment.as_str(), "@" | "^") {
-                    // Alone, these are symbols.
+                let whole = segments.len() == 2 && segments[1].as_str().is_empty();
+                if i == 0
+                    && (matches!(segment.as_str(), "@" | "^") || whole && segment.as_str() == ".")
+                {
+                    // Alone, these are symbols, and so is `./`.
                     f.write_char('\\')?;
                 } else if i == 0 {
                     start_of_token(f, segment.as_str(), place)?;
