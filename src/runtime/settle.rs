@@ -8,8 +8,12 @@ use crate::object::{Array, Coroutine, Future, Reaction};
 use crate::value::Value;
 use crate::vm::{ClassName, Job, Throw, Vm};
 
-/// A waiter that has still to be told of a future.
-type Work = Vec<(Gc<Future>, Value)>;
+/// A future, and a waiter that has still to be told of it.
+type Step = (Gc<Future>, Value);
+
+/// What is to be told, in reverse. The only waiter of a future is not put there
+/// but returned: this is the usual case, and needs no memory.
+type Work = Vec<Step>;
 
 impl Runtime {
     /// Settles a pending future and tells those who wait, in the order of
@@ -19,13 +23,20 @@ impl Runtime {
             return;
         }
         let mut work = Work::new();
-        self.fill(vm, future, state, value, &mut work);
-        while let Some((future, waiter)) = work.pop() {
-            self.tell(vm, future, waiter, &mut work);
+        let mut next = self.fill(vm, future, state, value, &mut work);
+        while let Some((future, waiter)) = next.or_else(|| work.pop()) {
+            next = self.tell(vm, future, waiter, &mut work);
         }
     }
 
-    fn fill(&self, vm: &mut Vm, future: Gc<Future>, state: State, value: Value, work: &mut Work) {
+    fn fill(
+        &self,
+        vm: &mut Vm,
+        future: Gc<Future>,
+        state: State,
+        value: Value,
+        work: &mut Work,
+    ) -> Option<Step> {
         let single = future.take_single();
         let several = match single {
             None if future.has_waiters() => future.take_waiters(),
@@ -40,28 +51,39 @@ impl Runtime {
                 false => self.failures.borrow_mut().add(future, task, value),
             }
         }
-        match single {
-            Some(waiter) => self.tell(vm, future, waiter, work),
-            None => work.extend(several.into_iter().rev().map(|w| (future, w))),
-        }
+        work.extend(several.into_iter().rev().map(|w| (future, w)));
+        single.map(|waiter| (future, waiter))
     }
 
-    fn tell(&self, vm: &mut Vm, future: Gc<Future>, waiter: Value, work: &mut Work) {
+    fn tell(
+        &self,
+        vm: &mut Vm,
+        future: Gc<Future>,
+        waiter: Value,
+        work: &mut Work,
+    ) -> Option<Step> {
         if let Some(task) = Gc::<Coroutine>::from_value(waiter) {
             wake(vm, task);
         } else if let Some(follower) = Gc::<Future>::from_value(waiter) {
             if follower.is_pending() {
                 let (state, value) = (future.state(), future.value_inside());
-                self.fill(vm, follower, state, value, work);
+                return self.fill(vm, follower, state, value, work);
             }
         } else if let Some(reaction) = Gc::<Reaction>::from_value(waiter) {
-            self.react(vm, future, reaction, work);
+            return self.react(vm, future, reaction, work);
         }
+        None
     }
 
-    fn react(&self, vm: &mut Vm, future: Gc<Future>, reaction: Gc<Reaction>, work: &mut Work) {
+    fn react(
+        &self,
+        vm: &mut Vm,
+        future: Gc<Future>,
+        reaction: Gc<Reaction>,
+        work: &mut Work,
+    ) -> Option<Step> {
         if reaction.is_spent() {
-            return;
+            return None;
         }
         let succeeded = future.state() == State::Success;
         match reaction.reacts() {
@@ -77,16 +99,17 @@ impl Runtime {
                 if let Some((result, state, value)) = self.input_settled(vm, future, reaction)
                     && result.is_pending()
                 {
-                    self.fill(vm, result, state, value, work);
+                    return self.fill(vm, result, state, value, work);
                 }
             }
             Reacts::Stream => {
                 if let Some((next, state, value)) = self.stream_settled(vm, future, reaction) {
-                    self.fill(vm, next, state, value, work);
+                    return self.fill(vm, next, state, value, work);
                 }
             }
             _ => {}
         }
+        None
     }
 
     /// A join waits no longer.

@@ -21,9 +21,9 @@ use libtest_mimic::{Failed, Trial};
 
 use super::process::Run;
 
-/// What may take seconds in an optimised build is ten times that otherwise.
+/// Two seconds in an optimised build, many times that otherwise.
 const TIME_LIMIT: Duration =
-    if cfg!(debug_assertions) { Duration::from_secs(20) } else { Duration::from_secs(2) };
+    if cfg!(debug_assertions) { Duration::from_secs(60) } else { Duration::from_secs(2) };
 
 /// What a case must do.
 #[derive(Clone)]

@@ -201,6 +201,11 @@ const ANSWERED: &[(&str, &str, &str)] = &[
         "100000",
     ),
     (
+        "chain_of_futures",
+        "(var first (new gene/Future)) (var last first) (repeat 1500000 (var next (new gene/Future)) (last .complete next) (last = next)) (last .complete \"end\") (println (await first))",
+        "end",
+    ),
+    (
         "nested_finally",
         "(fn f [n] (try (if (n == 0) (throw \"x\") else (f (n - 1)) 1) finally n)) (println (try (f 1000) catch * $ex/message))",
         "x",
