@@ -51,7 +51,7 @@ impl Run {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
-        Self { command, stdin: Vec::new(), limit: Duration::from_secs(10) }
+        Self { command, stdin: Vec::new(), limit: Duration::from_secs(30) }
     }
 
     pub fn current_dir(mut self, folder: &Path) -> Self {
@@ -69,7 +69,7 @@ impl Run {
         self
     }
 
-    /// The time after which the program is killed; 10 s unless set.
+    /// The time after which the program is killed; 30 s unless set.
     pub fn limit(mut self, limit: Duration) -> Self {
         self.limit = limit;
         self
