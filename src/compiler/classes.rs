@@ -271,7 +271,7 @@ impl Lower<'_> {
                 let Some((name, ty)) = self.field(place, g) else { return self.nil(place) };
                 declared.fields.push(name);
                 let ty = match ty {
-                    Some(node) => self.type_value(node),
+                    Some(node) => self.kept_type(node),
                     None => self.unset(place),
                 };
                 let args = vec![self.read(place, class), self.symbol(place, name), ty];

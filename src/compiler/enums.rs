@@ -117,7 +117,7 @@ impl Lower<'_> {
             Some(name) if name.as_str() == "Any" || self.func().type_params.contains(&name) => {
                 self.nil(place)
             }
-            _ => self.type_value(node),
+            _ => self.kept_type(node),
         }
     }
 

@@ -252,7 +252,9 @@ impl Lower<'_> {
             state.type_params.extend(parts.type_params.iter().copied());
             let Kind::Array(seq) = &parts.params.kind else { return };
             func.params = l.params(&seq.items, parts.word);
-            func.shown = func.params.iter().filter_map(|p| Some((p.name, p.var?))).collect();
+            let mut declared: Vec<&ParamDef> = func.params.iter().collect();
+            declared.sort_by_key(|p| p.order);
+            func.shown = declared.iter().filter_map(|p| Some((p.name, p.var?))).collect();
             l.metadata(func, parts.props);
             if !binds {
                 return l.function_rest(func, &parts);
@@ -436,14 +438,10 @@ impl Lower<'_> {
             if field {
                 self.func().fields.insert(name);
             }
-            let param = ParamDef { name, kind, var: None, default: None, ty, field, place };
+            let order = list.len();
+            let param = ParamDef { name, kind, var: None, default: None, ty, field, order, place };
             list.push((param, default));
         }
-        list.sort_by_key(|(p, _)| match p.kind {
-            ParamKind::Positional | ParamKind::Rest => 0,
-            ParamKind::Keyword => 1,
-            ParamKind::KeywordRest => 2,
-        });
         let in_macro = self.func().kind == FnKind::Macro;
         let mut params = Vec::with_capacity(list.len());
         for (mut param, default) in list {
@@ -461,6 +459,11 @@ impl Lower<'_> {
             }
             params.push(param);
         }
+        params.sort_by_key(|p| match p.kind {
+            ParamKind::Positional | ParamKind::Rest => 0,
+            ParamKind::Keyword => 1,
+            ParamKind::KeywordRest => 2,
+        });
         params
     }
 

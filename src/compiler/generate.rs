@@ -182,7 +182,9 @@ impl<'a> Gen<'a> {
         if let Some((var, reg)) = func.caller.zip(caller) {
             self.store(var, reg);
         }
-        for (param, reg) in func.params.iter().zip(&regs) {
+        let mut declared: Vec<_> = func.params.iter().zip(&regs).collect();
+        declared.sort_by_key(|(param, _)| param.order);
+        for (param, reg) in declared {
             self.parameter(param, *reg);
         }
         self.f.body_scopes = self.e.live.len();
@@ -798,6 +800,10 @@ impl<'a> Gen<'a> {
                 self.e.at(e.place);
                 self.e.load_const(reg, datum.clone());
             }
+            Ek::ModuleSlot(id) => match self.loc(*id) {
+                Loc::Module(slot) => self.e.load_int(reg, i64::from(slot)),
+                _ => self.e.load(reg, Special::Unset),
+            },
             Ek::Var(id, check) => {
                 self.e.at(e.place);
                 self.read_var(*id, Some(reg));

@@ -119,6 +119,8 @@ pub enum Ek {
     Eval(Box<Expr>, Box<EnvSite>, bool),
     /// `$caller_eval`: data, environment value.
     CallerEval(Box<(Expr, Expr)>),
+    /// The number of the slot of a variable of the module.
+    ModuleSlot(VarId),
     /// An operation of the runtime.
     Intrinsic(Intrinsic, Vec<Expr>),
     /// `try`
@@ -446,6 +448,8 @@ pub struct ParamDef {
     pub ty: Option<Ty>,
     /// `/x`
     pub field: bool,
+    /// Its number in the order of declaration.
+    pub order: usize,
     /// Where it is written.
     pub place: Place,
 }

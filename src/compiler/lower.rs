@@ -293,7 +293,13 @@ impl<'a> Lower<'a> {
             self.bind(name, var);
             return var;
         }
+        let before = match self.vars.scope(scope).names.get(&name) {
+            Some(Entry::Var(old)) => Some(*old).filter(|&v| self.vars.get(v).declared),
+            _ => None,
+        };
         let var = self.new_var(name);
+        self.vars.get_mut(var).before =
+            before.filter(|&old| self.vars.get(old).region != self.region);
         self.bind(name, var);
         var
     }
@@ -397,7 +403,14 @@ impl<'a> Lower<'a> {
     /// The value of a variable.
     pub fn read(&mut self, place: Place, var: VarId) -> Expr {
         let check = self.touch(var);
-        self.make(place, Ek::Var(var, check))
+        match self.vars.get(var).before {
+            Some(before) if check => {
+                let value = self.make(place, Ek::Var(var, false));
+                let before = self.read(place, before);
+                self.make(place, Ek::IfSet(Box::new((value, before))))
+            }
+            _ => self.make(place, Ek::Var(var, check)),
+        }
     }
 
     /// The value of a name.

@@ -95,6 +95,9 @@ pub struct Var {
     pub unsure: bool,
     /// Region of the declaration.
     pub region: u32,
+    /// What the name meant before in the same scope, if this declaration may
+    /// be skipped: then it still means that.
+    pub before: Option<VarId>,
     /// Register, scope slot or module slot, once given.
     pub slot: Option<u32>,
 }
@@ -186,6 +189,7 @@ impl Vars {
             direct: false,
             unsure: false,
             region: 0,
+            before: None,
             slot: None,
         });
         self.scope_mut(scope).vars.push(id);

@@ -5,7 +5,7 @@ use gene_isa::{Intrinsic, Symbol};
 use super::data::datum;
 use super::hir::*;
 use super::lower::{Lower, place_of};
-use super::scope::{Entry, Known};
+use super::scope::{Entry, Known, VarKind};
 use crate::diag::compiler as err;
 use crate::syntax::{Kind, Node};
 
@@ -153,19 +153,54 @@ impl Lower<'_> {
                 self.read(place, class)
             }
             Kind::Symbol(_) | Kind::Path(_) => self.expr(node),
-            Kind::Gene(_) => {
-                let mut args = vec![self.constant(place, datum(node))];
-                let mut names = Vec::new();
-                type_names(node, &mut names);
-                for name in names {
-                    args.push(self.symbol(place, name));
-                    args.push(self.name(place, name));
-                }
-                self.make(place, Ek::Intrinsic(Intrinsic::TypeValue, args))
-            }
+            Kind::Gene(_) => self.composed_type(place, node, false),
             Kind::Nil => self.name(place, Symbol::intern("Nil")),
             _ => self.error(place, err::invalid_type),
         }
+    }
+
+    /// The type value of an annotation that is kept, of a field for example.
+    /// It may name definitions that follow.
+    pub(super) fn kept_type(&mut self, node: &Node) -> Expr {
+        let place = place_of(node);
+        match &node.kind {
+            Kind::Symbol(name) if name.as_str() != "Self" && self.may_follow(*name).is_some() => {
+                self.composed_type(place, node, true)
+            }
+            Kind::Gene(_) => self.composed_type(place, node, true),
+            _ => self.type_value(node),
+        }
+    }
+
+    /// The variable of the module that a name means, if it may not be set yet.
+    fn may_follow(&mut self, name: Symbol) -> Option<VarId> {
+        if self.func().type_params.contains(&name) {
+            return None;
+        }
+        let Entry::Var(var) = self.variable(name) else { return None };
+        (self.touch(var) && self.vars.get(var).kind == VarKind::Module).then_some(var)
+    }
+
+    /// A type made of its form and of what the names in it mean.
+    fn composed_type(&mut self, place: Place, node: &Node, kept: bool) -> Expr {
+        let mut args = vec![self.constant(place, datum(node))];
+        let mut names = Vec::new();
+        type_names(node, &mut names);
+        for name in names {
+            args.push(self.symbol(place, name));
+            match self.may_follow(name).filter(|_| kept) {
+                Some(var) => {
+                    self.vars.get_mut(var).captured = true;
+                    args.push(self.make(place, Ek::ModuleSlot(var)));
+                    args.push(self.nil(place));
+                }
+                None => {
+                    args.push(self.nil(place));
+                    args.push(self.type_value(&Node { kind: Kind::Symbol(name), span: node.span }));
+                }
+            }
+        }
+        self.make(place, Ek::Intrinsic(Intrinsic::TypeValue, args))
     }
 
     /// `(type Name T)`
@@ -176,7 +211,7 @@ impl Lower<'_> {
         let Some(name) = name.as_symbol() else {
             return self.error(place_of(name), |s| err::requires_a_name(s, "type"));
         };
-        let value = self.type_value(ty);
+        let value = self.kept_type(ty);
         let args = vec![self.symbol(place, name), value];
         let alias = self.make(place, Ek::Intrinsic(Intrinsic::SetTypeAlias, args));
         let var = self.declare_definition(name, Known::Definition);

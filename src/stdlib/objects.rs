@@ -227,7 +227,7 @@ fn check_callable(vm: &mut Vm, args: Args) -> Outcome {
         return Ok(Value::NIL);
     }
     let name = vm.str_arg(args, 1)?;
-    Err(vm.type_error(format!("{name} callback must be callable")))
+    Err(vm.not_callable_error(format!("{name} callback must be callable")))
 }
 
 /// Whether the answer of a function for `.sort` puts its first argument first,

@@ -1,14 +1,15 @@
 //! Making collections, classes, enums; taking values apart.
 
-use gene_isa::Symbol;
+use gene_isa::{CheckKind, Symbol};
 
 use super::error::Throw;
-use super::types::TypeValue;
+use super::types::{Type, TypeValue};
 use super::{ClassName, Vm};
 use crate::heap::Gc;
 use crate::heap::header::SEALED;
 use crate::object::class::FieldInfo;
 use crate::object::foreign::foreign;
+use crate::object::misc::int_of;
 use crate::object::record::as_record;
 use crate::object::*;
 use crate::value::Value;
@@ -272,9 +273,8 @@ impl Vm {
             if let Some(ty) = self.type_of_value(ty)
                 && !self.fits(payload[i], &ty)
             {
-                let (wanted, got) = (ty.text(), self.type_name(payload[i]));
-                let message = format!("expected {wanted}, got {got} in field {full}.{}", fields[i]);
-                return Err(self.type_error(message));
+                let place = Symbol::intern(&format!("{full}.{}", fields[i]));
+                self.check_value(payload[i], &ty, CheckKind::Payload, place)?;
             }
         }
         Ok(EnumValue::new(&mut self.heap, variant, &payload).value())
@@ -445,15 +445,28 @@ impl Vm {
 
     // ---- types -----------------------------------------------------------------
 
-    /// The value of a type: classes and enums are types themselves.
-    pub(super) fn type_value(&mut self, args: &[Value]) -> Result<Value, Throw> {
-        let names: Vec<(Symbol, Value)> =
-            args[1..].chunks_exact(2).filter_map(|p| Some((p[0].as_symbol()?, p[1]))).collect();
-        let ty = match Gc::<Gene>::from_value(args[0]) {
-            Some(gene) => self.type_of_datum(gene, &names),
-            None => self.type_of_value(args[0]),
-        };
-        match ty {
+    /// The value of a type: classes and enums are types themselves. The form
+    /// is followed by its names, each with the number of the module slot
+    /// that holds it, or will, or else with its value.
+    pub(super) fn type_value(
+        &mut self,
+        args: &[Value],
+        module: Gc<Module>,
+    ) -> Result<Value, Throw> {
+        let mut names = Vec::with_capacity(args.len() / 3);
+        for entry in args[1..].chunks_exact(3) {
+            let (Some(name), slot, value) = (entry[0].as_symbol(), entry[1], entry[2]) else {
+                continue;
+            };
+            let ty = match int_of(slot) {
+                Some(slot) => Some(self.type_of_slot(module, slot as u32, name)),
+                None => self.type_of_value(value),
+            };
+            names.push((name, ty));
+        }
+        match self.type_of_part(args[0], &names) {
+            Some(Type::Class(class)) => Ok(class.value()),
+            Some(Type::Enum(e)) => Ok(e.value()),
             Some(ty) => Ok(Foreign::new(&mut self.heap, TypeValue(ty)).value()),
             None => Err(self.type_error("invalid type annotation")),
         }

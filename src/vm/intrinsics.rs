@@ -56,7 +56,7 @@ impl Vm {
                     );
                 }
             },
-            TypeValue => return self.type_value(args),
+            TypeValue => return self.type_value(args, code.module),
             Unwrap => Value::bool(self.unwrap(a(0)).is_some_and(|(leave, _)| leave)),
             UnwrapValue => self.unwrap(a(0)).map_or(a(0), |(_, value)| value),
             AugmentCheck => match a(0).is_nil() || a(0).is_void() {

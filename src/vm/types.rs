@@ -19,6 +19,8 @@ pub enum Type {
     Any,
     /// A name that is neither a type nor a class: accepts nothing but nil.
     Unknown(Symbol),
+    /// A name of a module that is not defined yet.
+    Late(Gc<Module>, u32, Symbol),
     /// Int and Float.
     Numeric,
     /// Array, Map, HashMap, HashSet.
@@ -53,7 +55,7 @@ impl Type {
             |types: &[Type], sep: &str| types.iter().map(Type::text).collect::<Vec<_>>().join(sep);
         match self {
             Type::Any => "Any".into(),
-            Type::Unknown(name) => name.as_str().into(),
+            Type::Unknown(name) | Type::Late(_, _, name) => name.as_str().into(),
             Type::Numeric => "Numeric".into(),
             Type::Collection => "Collection".into(),
             Type::Class(class) => class.name.as_str().into(),
@@ -94,6 +96,7 @@ impl Type {
             Type::Class(class) => marker.object(*class),
             Type::Enum(e) => marker.object(*e),
             Type::Interface(value) => marker.value(*value),
+            Type::Late(module, ..) => marker.object(*module),
             Type::Union(parts) => parts.iter().for_each(|p| p.trace(marker)),
             Type::Applied(outer, args) => {
                 outer.trace(marker);
@@ -158,7 +161,8 @@ impl Vm {
             return Some(Type::Enum(e));
         }
         if let Some(ty) = foreign::<TypeValue>(value) {
-            return Some(ty.0.clone());
+            let ty = ty.0.clone();
+            return Some(self.resolve_late(ty));
         }
         if self.type_name(value) == "VkInterface" {
             return Some(Type::Interface(value));
@@ -171,6 +175,45 @@ impl Vm {
         }
         let name = self.name_of(value)?;
         Some(self.builtin_type(name))
+    }
+
+    /// The type of what a slot of a module holds, now or later.
+    pub(super) fn type_of_slot(&mut self, module: Gc<Module>, slot: u32, name: Symbol) -> Type {
+        let late = Type::Late(module, slot, name);
+        match self.resolve_late(late.clone()) {
+            Type::Unknown(_) => late,
+            ty => ty,
+        }
+    }
+
+    /// The type with the names that have been defined by now.
+    fn resolve_late(&mut self, ty: Type) -> Type {
+        let mut boxed = |ty: Box<Type>| Box::new(self.resolve_late(*ty));
+        match ty {
+            Type::Late(module, slot, name) => {
+                let found = module.var(slot as usize);
+                match found.is_unset() {
+                    true => self.builtin_type(name),
+                    false => self.type_named(found, name),
+                }
+            }
+            Type::Applied(outer, args) => {
+                let outer = boxed(outer);
+                Type::Applied(outer, self.resolve_all(args))
+            }
+            Type::Union(parts) => Type::Union(self.resolve_all(parts)),
+            Type::Fn { params, keywords, rest, result } => {
+                let (rest, result) = (rest.map(&mut boxed), result.map(&mut boxed));
+                let keywords =
+                    keywords.into_iter().map(|(k, ty)| (k, self.resolve_late(ty))).collect();
+                Type::Fn { params: self.resolve_all(params), keywords, rest, result }
+            }
+            ty => ty,
+        }
+    }
+
+    fn resolve_all(&mut self, types: Vec<Type>) -> Vec<Type> {
+        types.into_iter().map(|ty| self.resolve_late(ty)).collect()
     }
 
     /// The type of a name that is no variable.
@@ -195,7 +238,7 @@ impl Vm {
     pub(super) fn type_of_datum(
         &mut self,
         gene: Gc<Gene>,
-        names: &[(Symbol, Value)],
+        names: &[(Symbol, Option<Type>)],
     ) -> Option<Type> {
         let children = gene.children.to_vec();
         let head = gene.head.get();
@@ -215,23 +258,27 @@ impl Vm {
         Some(Type::Applied(Box::new(outer), args))
     }
 
-    fn type_of_part(&mut self, part: Value, names: &[(Symbol, Value)]) -> Option<Type> {
+    pub(super) fn type_of_part(
+        &mut self,
+        part: Value,
+        names: &[(Symbol, Option<Type>)],
+    ) -> Option<Type> {
         if let Some(gene) = Gc::<Gene>::from_value(part) {
             return self.type_of_datum(gene, names);
         }
-        if let Some(name) = part.as_symbol() {
-            if let Some((_, value)) = names.iter().find(|(n, _)| *n == name) {
-                return self.type_of_value(*value);
-            }
-            if self.builtin_type(name) == Type::Unknown(name) && !names.is_empty() {
-                // A type parameter: accepts everything.
-                return Some(Type::Any);
-            }
+        if let Some(name) = part.as_symbol()
+            && let Some((_, ty)) = names.iter().find(|(n, _)| *n == name)
+        {
+            return ty.clone();
         }
         self.type_of_value(part)
     }
 
-    fn fn_type_of_datum(&mut self, children: &[Value], names: &[(Symbol, Value)]) -> Option<Type> {
+    fn fn_type_of_datum(
+        &mut self,
+        children: &[Value],
+        names: &[(Symbol, Option<Type>)],
+    ) -> Option<Type> {
         let (mut params, mut keywords, mut rest) = (Vec::new(), Vec::new(), None);
         let list = children.first().copied().and_then(Gc::<Array>::from_value)?.to_vec();
         let mut at = 0;
@@ -278,7 +325,7 @@ impl Vm {
     pub fn fits(&mut self, value: Value, ty: &Type) -> bool {
         match ty {
             Type::Any => true,
-            Type::Unknown(_) => false,
+            Type::Unknown(_) | Type::Late(..) => false,
             Type::Numeric => int_of(value).is_some() || value.is_float(),
             Type::Collection => {
                 matches!(kind_of(value), Some(Kind::Array | Kind::Map | Kind::HashObject))
@@ -444,7 +491,8 @@ impl Vm {
         if self.fits(value, ty) || self.no_type_check {
             return Ok(value);
         }
-        if value.is_nil() && kind != CheckKind::Payload && (!self.strict_nil || admits_nil(ty)) {
+        let lenient = kind != CheckKind::Payload && !self.strict_nil;
+        if value.is_nil() && (lenient || self.admits_nil(ty)) {
             return Ok(value);
         }
         if matches!(kind, CheckKind::Param | CheckKind::Return | CheckKind::Field)
@@ -492,6 +540,18 @@ impl Vm {
         Some(BoxedInt::int(&mut self.heap, whole as i64))
     }
 
+    /// Whether a type admits nil under strict nil, and as payload.
+    fn admits_nil(&mut self, ty: &Type) -> bool {
+        match ty {
+            Type::Any => true,
+            Type::Class(class) => *class == self.class(super::ClassName::Nil),
+            Type::Enum(_) => *ty == self.builtin_type(Symbol::intern("Option")),
+            Type::Applied(outer, _) => self.admits_nil(outer),
+            Type::Union(parts) => parts.iter().any(|part| self.admits_nil(part)),
+            _ => false,
+        }
+    }
+
     /// The warning of 2.9.
     pub fn warn_lossy(&mut self, from: f64, to: i64, place: &str) {
         self.flush();
@@ -504,14 +564,3 @@ impl Vm {
     }
 }
 
-/// Whether a type admits nil under strict nil.
-fn admits_nil(ty: &Type) -> bool {
-    match ty {
-        Type::Any => true,
-        Type::Class(class) => class.name.as_str() == "Nil",
-        Type::Enum(e) => e.name.as_str() == "Option",
-        Type::Applied(outer, _) => admits_nil(outer),
-        Type::Union(parts) => parts.iter().any(admits_nil),
-        _ => false,
-    }
-}
