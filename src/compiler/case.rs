@@ -196,9 +196,16 @@ impl Lower<'_> {
 
     fn bare_variant(&mut self, place: Place, name: Symbol) -> Named {
         if !is_capitalised(name) {
+            if self.lookup(name).is_some() {
+                return Named::Plain;
+            }
             return match self.enum_with(name) {
-                Ok(Some(variant)) if self.lookup(name).is_none() => Named::Variant(variant),
-                _ => Named::Plain,
+                Ok(Some(variant)) => Named::Variant(variant),
+                Ok(None) => Named::Plain,
+                Err(()) => {
+                    self.error(place, |s| err::ambiguous_variant(s, name));
+                    Named::Bad
+                }
             };
         }
         if let Some(variant) = built_in(name) {
@@ -233,34 +240,56 @@ impl Lower<'_> {
         Ok(found)
     }
 
-    /// Enums that some name visible here means.
+    /// Enums that some name visible here means, also those declared further down.
     fn visible_enums(&mut self) -> Vec<Rc<EnumInfo>> {
-        let mut enums = Vec::new();
-        let mut at = Some(self.scope);
-        let mut add = |known: &Known| {
-            if let Known::Enum(info) = known
-                && !enums.iter().any(|e| Rc::ptr_eq(e, info))
-            {
+        let mut enums: Vec<Rc<EnumInfo>> = Vec::new();
+        let mut add = |info: &Rc<EnumInfo>| {
+            if !enums.contains(info) {
                 enums.push(Rc::clone(info));
             }
         };
+        let mut at = Some(self.scope);
         while let Some(scope) = at {
             let scope = self.vars.scope(scope);
+            scope.enums.iter().for_each(&mut add);
             for entry in scope.names.values() {
-                if let Entry::Var(var) = entry {
-                    add(&self.vars.get(*var).known);
+                if let Entry::Var(var) = entry
+                    && let Known::Enum(info) = &self.vars.get(*var).known
+                {
+                    add(info);
                 }
             }
             at = scope.parent;
         }
-        self.names.known.values().for_each(|v| add(&v.known));
+        for known in self.names.known.values() {
+            if let Known::Enum(info) = &known.known {
+                add(info);
+            }
+        }
         enums
+    }
+
+    /// An enum that the forms of a scope around declare under that name.
+    fn declared_enum(&self, name: Symbol) -> Option<Rc<EnumInfo>> {
+        let mut at = Some(self.scope);
+        while let Some(scope) = at {
+            let scope = self.vars.scope(scope);
+            if let Some(info) = scope.enums.iter().rev().find(|info| info.name == name) {
+                return Some(Rc::clone(info));
+            }
+            at = scope.parent;
+        }
+        None
     }
 
     fn qualified_variant(&mut self, place: Place, segments: &[Symbol]) -> Named {
         let [owner, name] = segments else { return Named::Unknown };
         let known = match self.lookup(*owner) {
-            Some(Entry::Var(var)) => self.vars.get(var).known.clone(),
+            Some(Entry::Var(var)) if self.vars.get(var).declared => {
+                self.vars.get(var).known.clone()
+            }
+            _ if let Some(info) = self.declared_enum(*owner) => Known::Enum(info),
+            Some(Entry::Var(_)) => Known::Nothing,
             Some(Entry::Member(_)) => return Named::Unknown,
             None => match built_in(*name).filter(|v| v.info.name == *owner) {
                 Some(variant) => return Named::Variant(variant),

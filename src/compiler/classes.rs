@@ -140,6 +140,7 @@ impl Lower<'_> {
         let body = self.scoped(|l| {
             let owner = Symbol::intern("%owner");
             l.bind(owner, var);
+            l.hoist_members(header.members, true);
             let mut forms = Vec::new();
             if let Some(fields) = fields {
                 let map = l.constant(place_of(fields), datum(fields));

@@ -173,6 +173,13 @@ impl Block {
             }
             _ => {}
         }
+        if c.len() == 1 && matches!(head, "+" | "-") {
+            let zero = Node { kind: Kind::Int(0), span: node.span };
+            return apply(head, &zero, &self.eval(&c[0])?, node);
+        }
+        if level_of(head) == COMPARISON && c.len() != 2 {
+            return unsupported();
+        }
         if is_operator(head) && c.len() >= 2 {
             let mut value = self.eval(&c[0])?;
             for operand in &c[1..] {
@@ -225,38 +232,57 @@ impl Block {
                 break;
             }
             *at += 1;
-            if matches!(op, "&&" | "||") && truthy(&value) == (op == "||") {
-                // Decided: the operand is passed over.
-                let mut depth_at = *at;
-                skip(items, &mut depth_at, own + 1);
-                *at = depth_at;
+            if is_decided(op, &value) {
+                // The operand is passed over.
+                skip(items, at, own + 1);
                 continue;
             }
             let right = self.infix(items, at, own + 1, node)?;
-            value = match op {
-                "&&" | "||" => right,
-                _ => apply(op, &value, &right, node)?,
+            let result = apply(op, &value, &right, node)?;
+            let chained = own == COMPARISON
+                && items.get(*at).and_then(|n| n.as_symbol()).map(|s| level_of(s.as_str()))
+                    == Some(COMPARISON);
+            value = match chained {
+                // The next comparison is with the operand between them.
+                true if truthy(&result) => right,
+                true => {
+                    skip(items, at, COMPARISON);
+                    result
+                }
+                false => result,
             };
         }
         Ok(value)
     }
 
     fn step(&mut self, op: &str, left: Node, right: &Node, node: &Node) -> Value {
-        match op {
-            "&&" if !truthy(&left) => Ok(left),
-            "||" if truthy(&left) => Ok(left),
-            "&&" | "||" => self.eval(right),
-            _ => {
-                let right = self.eval(right)?;
-                apply(op, &left, &right, node)
-            }
+        if is_decided(op, &left) {
+            return Ok(left);
         }
+        let right = self.eval(right)?;
+        apply(op, &left, &right, node)
     }
 }
 
-/// Passes over an operand and what binds more tightly than `level`.
+/// Whether the left operand of `&&` or `||` is the result. Ints may be combined
+/// bit by bit.
+fn is_decided(op: &str, left: &Node) -> bool {
+    match op {
+        "&&" => !truthy(left),
+        "||" => truthy(left) && !matches!(left.kind, Kind::Int(_)),
+        _ => false,
+    }
+}
+
+/// Level of the operators that form chains.
+const COMPARISON: u8 = 4;
+
+/// Passes over an operand, or the operator before one, and all that follows
+/// with operators of at least `level`.
 fn skip(items: &[&Node], at: &mut usize, level: u8) {
-    *at += 1;
+    if items.get(*at).and_then(|n| n.as_symbol()).is_none_or(|s| !is_operator(s.as_str())) {
+        *at += 1;
+    }
     while let Some(op) = items.get(*at).and_then(|n| n.as_symbol()) {
         if level_of(op.as_str()) < level {
             break;
@@ -273,7 +299,7 @@ fn level_of(name: &str) -> u8 {
     match name {
         "*" | "/" | "%" => 7,
         "+" | "-" | "++" => 6,
-        "<" | "<=" | ">" | ">=" | "==" | "!=" => 4,
+        "<" | "<=" | ">" | ">=" | "==" | "!=" => COMPARISON,
         "&&" => 3,
         "||" => 1,
         _ => 0,
@@ -287,13 +313,21 @@ fn truthy(node: &Node) -> bool {
 fn apply(op: &str, left: &Node, right: &Node, node: &Node) -> Value {
     let unsupported = || Err(err::comptime_unsupported(node.span));
     let kind = match (op, &left.kind, &right.kind) {
+        ("&&", Kind::Int(a), Kind::Int(b)) => Kind::Int(a & b),
+        ("||", Kind::Int(a), Kind::Int(b)) => Kind::Int(a | b),
+        ("||", Kind::Int(_), _) => return Ok(left.clone()),
+        ("&&" | "||", ..) => return Ok(right.clone()),
         ("==", ..) => Kind::Bool(left.same(right)),
         ("!=", ..) => Kind::Bool(!left.same(right)),
         ("++", Kind::Str(a), Kind::Str(b)) => Kind::Str(format!("{a}{b}").into()),
+        ("++", ..) => return unsupported(),
         ("/", Kind::Int(a), Kind::Int(b)) => Kind::Float(*a as f64 / *b as f64),
+        ("%", Kind::Int(_), Kind::Int(0)) => {
+            return Err(err::comptime_failed(node.span, "Modulo by zero"));
+        }
         (_, Kind::Int(a), Kind::Int(b)) => match int(op, *a, *b) {
             Some(kind) => kind,
-            None => return unsupported(),
+            None => return Err(err::comptime_failed(node.span, "Integer overflow")),
         },
         (_, Kind::Int(_) | Kind::Float(_), Kind::Int(_) | Kind::Float(_)) => {
             match float(op, number(left), number(right)) {
@@ -319,7 +353,7 @@ fn int(op: &str, a: i64, b: i64) -> Option<Kind> {
         "+" => Kind::Int(a.checked_add(b)?),
         "-" => Kind::Int(a.checked_sub(b)?),
         "*" => Kind::Int(a.checked_mul(b)?),
-        "%" => Kind::Int(a.checked_rem(b)?),
+        "%" => Kind::Int(a.wrapping_rem(b)),
         "<" => Kind::Bool(a < b),
         "<=" => Kind::Bool(a <= b),
         ">" => Kind::Bool(a > b),

@@ -7,7 +7,7 @@ use gene_isa::{Intrinsic, Symbol};
 use super::forms::symbols;
 use super::hir::*;
 use super::loops::property;
-use super::lower::{Lower, place_of};
+use super::lower::{Lower, base_name, place_of};
 use super::scope::{EnumInfo, Known};
 use crate::diag::compiler as err;
 use crate::syntax::{Gene, Kind, Node};
@@ -179,4 +179,39 @@ impl Lower<'_> {
         }
         Some(Variant { name, fields, types, place })
     }
+}
+
+/// What a declaration says, errors aside.
+pub(super) fn declared(g: &Gene) -> Option<EnumInfo> {
+    let (name, members) = g.children.split_first()?;
+    let name = match &name.kind {
+        Kind::Symbol(name) => *name,
+        Kind::Path(segments) => *segments.last()?,
+        _ => return None,
+    };
+    let listed = match property(&g.props, "values") {
+        Some(Node { kind: Kind::Array(seq), .. }) => &seq.items[..],
+        _ => &[],
+    };
+    let variants = members.iter().chain(listed).filter_map(|node| match &node.kind {
+        Kind::Symbol(name) => Some((*name, Vec::new())),
+        Kind::Gene(variant) => {
+            let mut fields = Vec::new();
+            let mut items = variant.children.iter();
+            while let Some(field) = items.next().and_then(Node::as_symbol) {
+                let text = field.as_str();
+                fields.push(match text.strip_suffix(':') {
+                    Some(base) => {
+                        items.next();
+                        Symbol::intern(base)
+                    }
+                    None => field,
+                });
+            }
+            Some((variant.head.as_symbol()?, fields))
+        }
+        _ => None,
+    });
+    let variants = variants.collect();
+    Some(EnumInfo { name: Symbol::intern(base_name(name.as_str())), variants })
 }

@@ -228,19 +228,55 @@ impl<'a> Lower<'a> {
         result
     }
 
-    /// Makes the named functions among `nodes` known to each other.
-    fn hoist(&mut self, nodes: &[Node]) {
+    /// Makes the definitions among `nodes` known to each other: functions by
+    /// their names, enums to patterns.
+    pub fn hoist(&mut self, nodes: &[Node]) {
+        self.hoist_members(nodes, false);
         if self.scope == self.module_scope {
             return;
         }
         for node in nodes {
-            if let Some(name) = function_name(node)
+            if let Some(name) = defined_name(node)
                 && !self.vars.scope(self.scope).hoisted.contains_key(&name)
             {
                 let var = self.new_var(name);
                 self.vars.get_mut(var).declared = false;
                 let scope = self.scope;
                 self.vars.scope_mut(scope).hoisted.insert(name, var);
+            }
+        }
+    }
+
+    /// Makes the enums among `nodes` known, and in the body of a namespace or
+    /// class its members to the functions in it. In a class, functions are
+    /// members under any name.
+    pub fn hoist_members(&mut self, nodes: &[Node], class: bool) {
+        let scope = self.scope;
+        let owner = self.vars.scope(scope).names.get(&Symbol::intern("%owner")).copied();
+        for node in nodes {
+            let Kind::Gene(gene) = &node.kind else { continue };
+            let Some(name) = gene.children.first() else { continue };
+            let member = match &name.kind {
+                Kind::Path(path) if path.len() == 2 && path[0].as_str().is_empty() => Some(path[1]),
+                Kind::Symbol(name) if class && gene.head.is_symbol("fn") => Some(*name),
+                _ => None,
+            };
+            if let (Some(member), Some(Entry::Var(owner))) = (member, owner)
+                && gene
+                    .head
+                    .as_symbol()
+                    .is_some_and(|head| head.as_str() == "var" || DEFINE.contains(&head.as_str()))
+            {
+                let text = member.as_str();
+                let member = Symbol::intern(base_name(text.strip_suffix(':').unwrap_or(text)));
+                self.vars.scope_mut(scope).members.insert(member, owner);
+            }
+            let named = name.as_symbol().is_some() || (member.is_some() && owner.is_some());
+            if gene.head.is_symbol("enum")
+                && named
+                && let Some(info) = super::enums::declared(gene)
+            {
+                self.vars.scope_mut(scope).enums.push(Rc::new(info));
             }
         }
     }
@@ -343,6 +379,11 @@ impl<'a> Lower<'a> {
                 && let Some(var) = s.hoisted.get(&name)
             {
                 return Some(Entry::Var(*var));
+            }
+            if s.func != func
+                && let Some(owner) = s.members.get(&name)
+            {
+                return Some(Entry::Member(*owner));
             }
             at = s.parent;
         }
@@ -557,10 +598,13 @@ pub(super) fn places(nodes: &[Node]) -> Place {
     }
 }
 
-/// The name of `(fn name ...)` if it is a plain one.
-fn function_name(node: &Node) -> Option<Symbol> {
+/// Forms that define a name, or a member if it begins with a slash.
+const DEFINE: [&str; 7] = ["fn", "class", "object", "enum", "ns", "interface", "type"];
+
+/// The name of `(fn name ...)` and the like if it is a plain one.
+fn defined_name(node: &Node) -> Option<Symbol> {
     let Kind::Gene(gene) = &node.kind else { return None };
-    if !gene.head.is_symbol("fn") {
+    if !DEFINE.contains(&gene.head.as_symbol()?.as_str()) {
         return None;
     }
     let name = match &gene.children.first()?.kind {

@@ -227,6 +227,7 @@ impl Lower<'_> {
         let (mut first, mut then) = (Vec::new(), Vec::new());
         let expanded = self.expand_comptime(nodes);
         let nodes = expanded.as_deref().unwrap_or(nodes);
+        self.hoist(nodes);
         self.turns = nodes.iter().any(may_make_jobs);
         let last_is_definition = nodes.last().is_some_and(is_definition);
         for node in nodes {

@@ -113,6 +113,11 @@ pub struct Scope {
     pub names: FxHashMap<Symbol, Entry>,
     /// Functions that are defined further down.
     pub hoisted: FxHashMap<Symbol, VarId>,
+    /// Members of the namespace or class whose body this is that are defined
+    /// further down, and the variable of that namespace or class.
+    pub members: FxHashMap<Symbol, VarId>,
+    /// Enums that its forms declare, further down ones too.
+    pub enums: Vec<Rc<EnumInfo>>,
     /// Its variables in the order of declaration.
     pub vars: Vec<VarId>,
 }
@@ -166,6 +171,8 @@ impl Vars {
             func,
             names: FxHashMap::default(),
             hoisted: FxHashMap::default(),
+            members: FxHashMap::default(),
+            enums: Vec::new(),
             vars: Vec::new(),
         });
         ScopeId(self.scopes.len() as u32 - 1)

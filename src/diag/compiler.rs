@@ -443,6 +443,11 @@ pub fn comptime_unsupported(span: Span) -> Diagnostic {
     error(span, "comptime: unsupported expression")
 }
 
+/// An operation that would raise at run time.
+pub fn comptime_failed(span: Span, problem: &str) -> Diagnostic {
+    error(span, format!("comptime: {problem}"))
+}
+
 /// A variable that the block does not have.
 pub fn comptime_unknown(span: Span, name: impl Display) -> Diagnostic {
     error(span, format!("comptime: unknown variable {name}"))

@@ -98,7 +98,7 @@ fn truncate(vm: &mut Vm, number: f64) -> Outcome {
     let whole = number.trunc();
     if !(-9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0).contains(&whole) {
         let shown = vm.display(Value::float(number));
-        return Err(vm.runtime_error(format!("cannot convert {shown} to Int: out of range")));
+        return Err(vm.type_error(format!("cannot convert Float to Int: {shown} is out of range")));
     }
     if whole != number {
         vm.warn_lossy(number, whole as i64, "value");
