@@ -144,6 +144,7 @@ impl Runtime {
             if left == 0 {
                 return Ok(());
             }
+            vm.safepoint_between_jobs()?;
             self.turn_left.set(left - 1);
             let Some(job) = self.next_job(vm, left) else { return Ok(()) };
             self.run_job(vm, job)?;
@@ -233,9 +234,9 @@ impl Runtime {
             return Ok(Value::NIL);
         }
         let mut run = 0;
-        while run < JOBS_BETWEEN_FORMS
-            && let Some(job) = vm.tasks.ready.pop_front()
-        {
+        while run < JOBS_BETWEEN_FORMS && !vm.tasks.ready.is_empty() {
+            vm.safepoint_between_jobs()?;
+            let Some(job) = self.next_job(vm, 1) else { break };
             self.run_job(vm, job)?;
             run += 1;
         }

@@ -239,6 +239,20 @@ impl Vm {
         self.settled_value(operand)
     }
 
+    /// A safepoint between two jobs of the event loop: callbacks may be too
+    /// short to have one.
+    ///
+    /// # Errors
+    ///
+    /// If more is alive than the limit allows.
+    #[inline]
+    pub fn safepoint_between_jobs(&mut self) -> Result<(), Throw> {
+        match self.heap.wants_collection() {
+            true => self.collect_above(self.free_window()),
+            false => Ok(()),
+        }
+    }
+
     /// First register above those in use, from a native or an instruction.
     fn free_window(&self) -> *mut Value {
         match self.fp > self.frame_stack.start() {

@@ -1302,6 +1302,15 @@ impl Vm {
     #[inline(never)]
     fn collect_here(&mut self) -> Result<(), Throw> {
         let top = self.frame_top();
+        self.collect_above(top)
+    }
+
+    /// Collects with all registers below `top` as roots.
+    ///
+    /// # Errors
+    ///
+    /// If more is alive than the limit allows.
+    pub(super) fn collect_above(&mut self, top: *mut Value) -> Result<(), Throw> {
         self.collect(top, false);
         let limit = self.limits.heap_bytes;
         if self.heap.live_bytes() > limit {
