@@ -30,7 +30,7 @@ use crate::runtime::{self, Failures, Runtime};
 use crate::source::{FileId, Source};
 use crate::stdlib;
 use crate::value::Value;
-use crate::vm::{Host, Limits, Throw, Vm};
+use crate::vm::{Host, Limits, Throw, Vm, Work};
 
 /// How an engine behaves.
 #[derive(Clone, Debug)]
@@ -89,6 +89,9 @@ pub struct Engine {
 /// Compiles pieces of modules; remembers the names of each module.
 struct Compiler {
     options: compiler::Options,
+    engine_options: Options,
+    /// Name and arguments of the program.
+    program: RefCell<(String, Vec<String>)>,
     names: RefCell<FxHashMap<u64, ModuleNames>>,
     loader: loader::Loader,
     cache: Cache,
@@ -206,6 +209,16 @@ impl Host for Compiler {
         self.start_import(vm, from, descriptor)
     }
 
+    fn another_machine(&self) -> Box<dyn FnOnce(Work) + Send> {
+        let options = self.engine_options.clone();
+        let (program, args) = self.program.borrow().clone();
+        Box::new(move |work| {
+            let mut engine = Engine::new(options);
+            engine.set_program(&program, &args);
+            work(&mut engine.vm);
+        })
+    }
+
     fn imported(&self, module: Gc<Module>) {
         self.loader.finish(module);
     }
@@ -246,6 +259,8 @@ impl Engine {
         };
         let compiler = Rc::new(Compiler {
             options: compiling,
+            engine_options: options.clone(),
+            program: RefCell::default(),
             names: RefCell::default(),
             loader: loader::Loader::default(),
             cache: Cache::from_env(&compiling),
@@ -369,6 +384,7 @@ impl Engine {
     }
 
     fn set_program(&mut self, name: &str, args: &[String]) {
+        *self.compiler.program.borrow_mut() = (name.to_owned(), args.to_vec());
         let heap = &mut self.vm.heap;
         let program = Str::new(heap, name).value();
         let args: Vec<Value> = args.iter().map(|a| Str::new(heap, a).value()).collect();

@@ -131,6 +131,13 @@ impl SourceMap {
         FileId(self.sources.len() as u32 - 1)
     }
 
+    /// Takes over the sources of a map that this one is the beginning of.
+    pub fn extend_to(&mut self, longer: SourceMap) {
+        if longer.sources.len() > self.sources.len() {
+            *self = longer;
+        }
+    }
+
     /// The source with this number; `None` for [`Span::NONE`].
     pub fn get(&self, id: FileId) -> Option<&Arc<Source>> {
         self.sources.get(id.0 as usize)

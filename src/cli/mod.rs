@@ -30,14 +30,9 @@ use clap::{CommandFactory, Parser, error::ErrorKind};
 
 use crate::compiler;
 use crate::diag::suggest;
+use crate::vm::STACK_BYTES;
 use flags::{Cli, Color, Command, LanguageFlags, RunArgs, Switch};
 use inspect::Inspection;
-
-/// Stack of the thread that everything runs on; only what is used takes
-/// memory. Natives that call back into Gene nest on it, and so do the walks
-/// over a syntax tree.
-/// The frames of a sanitized build are several times larger.
-const STACK_BYTES: usize = if cfg!(gene_asan) { 4 << 30 } else { 256 << 20 };
 
 /// The program failed before or while it ran.
 const FAILED: u8 = 1;

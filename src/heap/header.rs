@@ -83,7 +83,8 @@ impl Header {
         self.has(SEALED | FROZEN)
     }
 
-    pub(super) fn is_frozen(&self) -> bool {
+    /// Whether it is frozen.
+    pub fn is_frozen(&self) -> bool {
         self.has(FROZEN)
     }
 

@@ -192,6 +192,19 @@ impl Heap {
         self.scopes.release(scope);
     }
 
+    /// Gives all variables of a new scope their values, and freezes it.
+    pub fn fill_scope(&mut self, scope: NonNull<Scope>, values: &[Value], frozen: bool) {
+        // SAFETY: whoever passes a scope holds a count on it, so it is alive.
+        let scope = unsafe { scope.as_ref() };
+        for (slot, value) in values.iter().enumerate().take(scope.len()) {
+            // It is new, so not frozen.
+            let _ = self.set_scope_slot(scope, slot, *value);
+        }
+        if frozen {
+            scope.header.set_flag(header::FROZEN);
+        }
+    }
+
     /// Stores a variable of a scope. `Err` if the scope is frozen.
     #[inline(always)]
     pub fn set_scope_slot(

@@ -46,6 +46,8 @@ pub struct Class {
     pub room: Cell<u32>,
     /// Where it was defined, for serialization: module path or empty.
     pub module: RefCell<String>,
+    /// See [`origin`](super::origin).
+    pub origin: Cell<u64>,
 }
 
 impl Class {
@@ -69,6 +71,7 @@ impl Class {
                 shape,
                 room: Cell::new(parent.map_or(0, |p| p.room.get())),
                 module: RefCell::default(),
+                origin: Cell::new(0),
             },
             0,
         );
@@ -161,6 +164,8 @@ pub struct Namespace {
     pub members: Gc<Map>,
     /// Functions registered by `.on_member_missing`: an array, or nil.
     pub missing: Cell<Value>,
+    /// See [`origin`](super::origin).
+    pub origin: Cell<u64>,
 }
 
 impl Namespace {
@@ -168,7 +173,8 @@ impl Namespace {
     pub fn new(heap: &mut Heap, name: Symbol) -> Gc<Namespace> {
         let members = Map::new(heap, 0);
         let header = Header::new(Kind::Namespace as u8);
-        heap.alloc(Namespace { header, name, members, missing: Cell::new(Value::NIL) }, 0)
+        let missing = Cell::new(Value::NIL);
+        heap.alloc(Namespace { header, name, members, missing, origin: Cell::new(0) }, 0)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Enums, their variants, and values with a payload.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 use gene_isa::Symbol;
 
@@ -16,6 +16,8 @@ pub struct Enum {
     pub name: Symbol,
     /// Its variants in order of declaration.
     pub variants: RefCell<Vec<Gc<Variant>>>,
+    /// See [`origin`](super::origin).
+    pub origin: Cell<u64>,
 }
 
 /// A variant; itself the value if it is a unit.
@@ -47,7 +49,7 @@ impl Enum {
     /// An enum without variants.
     pub fn new(heap: &mut Heap, name: Symbol) -> Gc<Enum> {
         let header = Header::new(Kind::Enum as u8);
-        heap.alloc(Enum { header, name, variants: RefCell::default() }, 0)
+        heap.alloc(Enum { header, name, variants: RefCell::default(), origin: Cell::new(0) }, 0)
     }
 
     /// The variant of this name.

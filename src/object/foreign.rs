@@ -10,6 +10,9 @@ use super::{Kind, Trace};
 use crate::heap::{Gc, Header, Heap, Marker};
 use crate::value::Value;
 
+/// Makes data in another heap.
+pub type Portable = Box<dyn FnOnce(&[Value]) -> Box<dyn ForeignData> + Send>;
+
 /// Rust data that lives in a Gene object.
 pub trait ForeignData: Any {
     /// Name of the builtin class.
@@ -50,6 +53,12 @@ pub trait ForeignData: Any {
         false
     }
 
+    /// What makes the same data in another heap, out of the counterparts of the
+    /// values that are pushed to `values`; `None` if it has to stay here.
+    fn portable(&self, _values: &mut Vec<Value>) -> Option<Portable> {
+        None
+    }
+
     /// Marks the values in it. Values that change later need
     /// [`Heap::barrier`].
     fn trace(&self, _marker: &mut Marker) {}
@@ -75,9 +84,14 @@ pub struct Foreign {
 impl Foreign {
     /// An object with this data.
     pub fn new(heap: &mut Heap, data: impl ForeignData) -> Gc<Foreign> {
-        heap.count_external(size_of_val(&data));
+        Foreign::from_box(heap, Box::new(data))
+    }
+
+    /// The same where the type of the data is not known.
+    pub fn from_box(heap: &mut Heap, data: Box<dyn ForeignData>) -> Gc<Foreign> {
+        heap.count_external(size_of_val(&*data));
         let header = Header::new(Kind::Foreign as u8);
-        heap.alloc(Foreign { header, data: Box::new(data), props: Cell::new(Value::NIL) }, 0)
+        heap.alloc(Foreign { header, data, props: Cell::new(Value::NIL) }, 0)
     }
 }
 

@@ -308,6 +308,11 @@ pub struct Module {
     pub imported: Cell<Value>,
     /// Path of the file.
     pub path: String,
+    /// See [`origin`](super::origin).
+    pub origin: Cell<u64>,
+    /// Where its code runs, if that is an actor: what knows the objects that
+    /// other heaps have too; else nil.
+    pub world: Cell<Value>,
 }
 
 impl Module {
@@ -324,6 +329,8 @@ impl Module {
                 namespace,
                 imported: Cell::new(Value::NIL),
                 path: path.to_owned(),
+                origin: Cell::new(0),
+                world: Cell::new(Value::NIL),
             },
             0,
         )
@@ -365,6 +372,7 @@ impl Trace for Module {
         self.trace_vars(marker);
         marker.object(self.namespace);
         marker.value(self.imported.get());
+        marker.value(self.world.get());
     }
     fn bytes(&self) -> usize {
         size_of::<Module>()

@@ -33,6 +33,8 @@ pub struct Interface {
     pub fields: RefCell<Vec<RequiredField>>,
     /// `(implement I for C)`: classes and the values of [`Implementation`]s.
     implementations: RefCell<Vec<(Gc<Class>, Value)>>,
+    /// See [`origin`](super::origin).
+    pub origin: Cell<u64>,
 }
 
 impl Interface {
@@ -43,6 +45,7 @@ impl Interface {
             methods: RefCell::default(),
             fields: RefCell::default(),
             implementations: RefCell::default(),
+            origin: Cell::new(0),
         }
     }
 
@@ -62,6 +65,11 @@ impl Interface {
         let mut all = self.implementations.borrow_mut();
         all.retain(|(c, _)| *c != class);
         all.push((class, implementation));
+    }
+
+    /// All implementations.
+    pub fn implementations(&self) -> Vec<(Gc<Class>, Value)> {
+        self.implementations.borrow().clone()
     }
 
     /// The implementation for exactly this class.

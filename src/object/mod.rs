@@ -23,7 +23,9 @@ pub mod string;
 pub mod table;
 pub mod time;
 
+use std::cell::Cell;
 use std::ptr::NonNull;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 pub use array::{Array, Storage};
 pub use class::{Class, Namespace};
@@ -44,6 +46,16 @@ pub use table::{Dictionary, HashObject};
 use crate::heap::scope::Scopes;
 use crate::heap::{Gc, Header, KindInfo, Marker, Object};
 use crate::value::Value;
+
+/// The number that a class, enum, namespace, module or interface has in all
+/// heaps it is copied to; `cell` is that of the object, 0 until it is needed.
+pub fn origin(cell: &Cell<u64>) -> u64 {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    if cell.get() == 0 {
+        cell.set(LAST.fetch_add(1, Ordering::Relaxed) + 1);
+    }
+    cell.get()
+}
 
 /// What an object can do for the collector.
 pub(crate) trait Trace: Object {

@@ -6,6 +6,7 @@ use std::hash::BuildHasher;
 use gene_isa::datum;
 use rustc_hash::FxBuildHasher;
 
+use super::foreign::Portable;
 use super::{Foreign, ForeignData};
 use crate::heap::Heap;
 use crate::syntax::literal::format_regex;
@@ -72,6 +73,11 @@ impl ForeignData for RegexData {
 
     fn is_constant(&self) -> bool {
         true
+    }
+
+    fn portable(&self, _: &mut Vec<Value>) -> Option<Portable> {
+        let source = self.source.clone();
+        Some(Box::new(move |_| Box::new(RegexData::new(source))))
     }
 }
 

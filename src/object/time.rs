@@ -6,18 +6,22 @@ use std::hash::BuildHasher;
 use gene_isa::datum::{Date, Time};
 use rustc_hash::FxBuildHasher;
 
+use super::foreign::Portable;
 use super::{Foreign, ForeignData};
 use crate::heap::{Gc, Heap};
 use crate::syntax::literal::{format_date, format_time};
 use crate::value::Value;
 
 /// A date.
+#[derive(Clone)]
 pub struct DateData(pub Date);
 
 /// A time of day.
+#[derive(Clone)]
 pub struct TimeData(pub Time);
 
 /// A date with a time of day.
+#[derive(Clone)]
 pub struct DateTimeData(pub Date, pub Time);
 
 impl DateTimeData {
@@ -75,6 +79,11 @@ macro_rules! constant_data {
 
             fn is_constant(&self) -> bool {
                 true
+            }
+
+            fn portable(&self, _: &mut Vec<Value>) -> Option<Portable> {
+                let copy = self.clone();
+                Some(Box::new(move |_| Box::new(copy)))
             }
         }
     };

@@ -102,6 +102,11 @@ impl Runtime {
         self.failures.borrow_mut().reported = true;
     }
 
+    /// Something has failed that has been reported.
+    pub fn has_failed(&self) {
+        self.failures.borrow_mut().reported = true;
+    }
+
     /// The same where the program does not fail by it.
     pub fn report_only(&self, vm: &mut Vm, exception: Value, stage: Stage) {
         vm.flush();
@@ -120,6 +125,7 @@ impl Runtime {
         self.run_out(vm)?;
         self.cancel_suspended(vm);
         self.run_out(vm)?;
+        self.stop_team(vm, false);
         self.drain_services();
         Ok(self.take_failures())
     }
@@ -129,6 +135,7 @@ impl Runtime {
     pub fn abandon_all(&self, vm: &mut Vm) {
         self.cancel_suspended(vm);
         while let Ok(Turn::Ran) = self.turn(vm, false) {}
+        self.stop_team(vm, true);
     }
 
     /// The failures that nobody has observed until now.

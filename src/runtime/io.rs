@@ -105,11 +105,11 @@ impl Reactor {
         }
     }
 
-    /// Sleeps until a completion arrives, the time is up, or (with no operation
-    /// in progress) somebody interrupts; whether a completion arrived.
-    pub fn wait(&self, interrupt: &Interrupt, limit: Option<Duration>) -> bool {
+    /// Sleeps until a completion arrives (if it is `listening`), the time is up,
+    /// or somebody interrupts; whether a completion arrived.
+    pub fn wait(&self, interrupt: &Interrupt, limit: Option<Duration>, listening: bool) -> bool {
         let mut pool = self.pool.borrow_mut();
-        match pool.as_mut().filter(|_| self.is_busy()) {
+        match pool.as_mut().filter(|_| listening) {
             Some(pool) => {
                 let receiver = &mut pool.receiver;
                 let arrived = pool.tokio.block_on(async {
@@ -132,9 +132,6 @@ impl Reactor {
     /// Settles what has arrived, in order of arrival; whether there was
     /// anything.
     pub fn settle(&self, runtime: &Runtime, vm: &mut Vm) -> bool {
-        if !self.is_busy() {
-            return false;
-        }
         let mut arrived = self.arrived.take();
         if let Some(pool) = self.pool.borrow_mut().as_mut() {
             // Lets tasks on this thread go on.

@@ -10,7 +10,8 @@
 //! Reading order: [`settle`], [`timers`], [`scheduler`] (turns, driving),
 //! [`cancel`], [`end`] (failures nobody observed, end of the program); then what
 //! programs call: [`futures`], [`time`], [`combinators`], [`scope`],
-//! [`generators`], [`channel`], [`pubsub`], [`actors`], [`io`], [`services`].
+//! [`generators`], [`channel`], [`pubsub`], [`actors`] with [`parcel`], [`io`],
+//! [`services`].
 #![forbid(unsafe_code)]
 
 mod actors;
@@ -21,6 +22,7 @@ mod end;
 mod futures;
 mod generators;
 mod io;
+pub mod parcel;
 mod pubsub;
 mod scheduler;
 mod scope;
@@ -36,6 +38,7 @@ use std::time::SystemTime;
 
 use gene_isa::Intrinsic;
 
+pub use actors::Team;
 pub use end::{Failures, report_of};
 pub use services::{Hold, Post};
 use timers::{Clock, Timers};

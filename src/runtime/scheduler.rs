@@ -116,9 +116,9 @@ impl Runtime {
     pub fn turn(&self, vm: &mut Vm, sleep: bool) -> Result<Turn, Throw> {
         self.check_scopes(vm);
         // What synchronous code waits for may be settled without a job.
-        let settled = self.settle_due(vm) | self.io.settle(self, vm);
+        let arrived = self.is_listening() && self.io.settle(self, vm);
+        let settled = self.settle_due(vm) | arrived;
         self.deliver_events(vm);
-        self.begin_actor_turns(vm);
         if vm.tasks.ready.is_empty() {
             self.settle_idlers(vm);
         }
@@ -200,7 +200,8 @@ impl Runtime {
     /// Waits for the next timer or completion.
     fn sleep(&self, vm: &mut Vm) -> Result<Turn, Throw> {
         let due = self.next_due();
-        if due.is_none() && !self.io.is_busy() {
+        let next_message = self.drives.get() == 0 && self.actors.is_waiting_for_messages();
+        if due.is_none() && !self.is_busy() && !next_message {
             return Ok(Turn::Nothing);
         }
         vm.flush();
@@ -210,22 +211,34 @@ impl Runtime {
                 // The program may be talking to itself: what comes next may be
                 // the timer.
                 Some(due) if self.io.services.are_running() => {
-                    if !self.io.wait(&vm.interrupt, Some(VIRTUAL_GRACE)) {
+                    if !self.io.wait(&vm.interrupt, Some(VIRTUAL_GRACE), true) {
                         self.clock.advance_to(due);
                     }
                 }
                 _ => {
-                    self.io.wait(&vm.interrupt, None);
+                    self.io.wait(&vm.interrupt, None, true);
                 }
             }
         } else {
-            self.io.wait(&vm.interrupt, due.map(|due| self.clock.until(due)));
+            let limit = due.map(|due| self.clock.until(due));
+            self.io.wait(&vm.interrupt, limit, self.is_listening());
         }
         if vm.interrupt.take() & crate::vm::interrupt::CANCEL != 0 {
             let class = ClassName::CancellationException;
             return Err(vm.error(class, "GENE.ASYNC.CANCELLED", "interrupted"));
         }
         Ok(Turn::Idle)
+    }
+
+    /// Whether something may happen besides timers that a program could wait
+    /// for.
+    fn is_busy(&self) -> bool {
+        self.io.is_busy() || self.actors.may_reply()
+    }
+
+    /// Whether something may happen besides timers.
+    fn is_listening(&self) -> bool {
+        self.io.is_busy() || self.actors.are_enabled()
     }
 
     /// Runs jobs between two forms of the top level of the main program.
@@ -379,7 +392,7 @@ impl Runtime {
     pub fn is_outstanding(&self, vm: &Vm) -> bool {
         !vm.tasks.ready.is_empty()
             || self.events.borrow().is_queued()
-            || self.actors_are_busy()
+            || self.actors.is_reply_wanted()
             || self.io.is_wanted(end::is_wanted)
             || self.timers.borrow().targets().any(|t| is_live(t) && end::is_wanted(t))
     }

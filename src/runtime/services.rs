@@ -28,6 +28,10 @@ const DRAIN: Duration = Duration::from_millis(500);
 pub struct Post(UnboundedSender<Completion>);
 
 impl Post {
+    pub(super) fn of(sender: &UnboundedSender<Completion>) -> Post {
+        Post(sender.clone())
+    }
+
     /// Has the loop call `event` in a turn; what that raises is reported.
     pub fn send(&self, event: impl FnOnce(&mut Vm) -> Result<(), Throw> + Send + 'static) {
         // A loop that is gone needs no events.

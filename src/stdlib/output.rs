@@ -99,6 +99,12 @@ impl Vm {
     pub fn exit(&mut self, code: i32) -> ! {
         self.flush();
         let _ = self.err.flush();
+        if let Some(end) = &self.on_exit {
+            end(code);
+            loop {
+                std::thread::park();
+            }
+        }
         std::process::exit(code)
     }
 }

@@ -88,6 +88,24 @@ impl Vm {
         class
     }
 
+    /// The name of a class that every interpreter has.
+    pub fn builtin_class_name(&self, class: Gc<Class>) -> Option<Symbol> {
+        let mut all = self.classes.iter().chain(self.other_classes.values());
+        all.any(|c| *c == class).then_some(class.name)
+    }
+
+    /// The class that [`Vm::builtin_class_name`] named.
+    pub fn builtin_class(&self, name: Symbol) -> Option<Gc<Class>> {
+        let mut all = self.classes.iter().chain(self.other_classes.values());
+        all.find(|c| c.name == name).copied()
+    }
+
+    /// Modules and classes are no roots any more.
+    pub fn forget_code(&mut self, is_forgotten: impl Fn(Value) -> bool) {
+        self.modules.retain(|m| !is_forgotten(m.value()));
+        self.user_classes.retain(|c| !is_forgotten(c.value()));
+    }
+
     /// The class of objects with Rust data, by its name. Every method call on a
     /// channel comes here: names are found by their address.
     fn foreign_class(&self, name: &'static str) -> Gc<Class> {

@@ -239,6 +239,12 @@ impl Vm {
         self.settled_value(operand)
     }
 
+    /// The module of the code that called the running native.
+    pub fn calling_module(&self) -> Option<Gc<crate::object::Module>> {
+        // SAFETY: above the start of the stack are frames.
+        (self.fp > self.frame_stack.start()).then(|| unsafe { *self.fp }.code.module)
+    }
+
     /// A safepoint between two jobs of the event loop: callbacks may be too
     /// short to have one.
     ///

@@ -12,7 +12,11 @@ use crate::heap::{Gc, Header, Marker, Scope};
 use crate::object::{EnvObject, Function, Kind, Module};
 use crate::value::Value;
 
-/// What the vm needs from above: compiling and reading at run time.
+/// What is done with a machine of its own.
+pub type Work = Box<dyn FnOnce(&mut Vm) + Send>;
+
+/// What the vm needs from above: compiling and reading at run time, loading
+/// modules, further machines.
 pub trait Host {
     /// Compiles data that is evaluated, or rendered, in an environment.
     ///
@@ -60,6 +64,10 @@ pub trait Host {
     ///
     /// `RuntimeException` of chapter 12.
     fn dependency(&self, vm: &mut Vm, from: Gc<Module>, descriptor: Value) -> Result<(), Throw>;
+
+    /// What makes another machine with the same options on the thread that calls
+    /// it, for as long as the work goes on.
+    fn another_machine(&self) -> Box<dyn FnOnce(Work) + Send>;
 
     /// The package of a module.
     ///

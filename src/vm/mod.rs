@@ -46,7 +46,7 @@ use rustc_hash::FxHashMap;
 pub use call::Request;
 pub use classes::ClassName;
 pub use error::Throw;
-pub use eval::Host;
+pub use eval::{Host, Work};
 pub use native::{ANY, Args, NativeFn};
 use stack::{Frame, Region};
 pub use tasks::{Context, EventLoop, Job, Tasks};
@@ -114,6 +114,11 @@ pub mod interrupt {
     /// The profiler wants a sample.
     pub const SAMPLE: u32 = 2;
 }
+
+/// Stack of a thread that programs run on; only what is used takes memory.
+/// Natives that call back into Gene nest on it, and so do the walks over a
+/// syntax tree. The frames of a sanitized build are several times larger.
+pub const STACK_BYTES: usize = if cfg!(gene_asan) { 4 << 30 } else { 256 << 20 };
 
 /// Asks a running interpreter to look up, from any thread or signal handler.
 #[derive(Clone, Default)]
@@ -226,6 +231,8 @@ pub struct Vm {
     pub err: Box<dyn Write>,
     /// Asks the interpreter to look up.
     pub interrupt: Interrupt,
+    /// Has the process ended from a thread that is not its main one.
+    pub on_exit: Option<Box<dyn Fn(i32)>>,
     /// What a program may use.
     pub limits: Limits,
     /// Check the heap at each collection.
@@ -303,6 +310,7 @@ impl Vm {
             out: Box::new(std::io::BufWriter::with_capacity(64 << 10, std::io::stdout())),
             err: Box::new(std::io::stderr()),
             interrupt: Interrupt::default(),
+            on_exit: None,
             limits,
             verify_heap: false,
             trace_gc: false,

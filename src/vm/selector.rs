@@ -10,7 +10,7 @@ use gene_isa::Symbol;
 use super::error::{Throw, is_hidden};
 use super::{Args, ClassName, Vm};
 use crate::heap::{Gc, Marker};
-use crate::object::foreign::foreign;
+use crate::object::foreign::{Portable, foreign};
 use crate::object::iterator::Iter;
 use crate::object::record::as_record;
 use crate::object::*;
@@ -42,6 +42,24 @@ enum Segment {
     Callable(Value),
 }
 
+impl Segment {
+    /// How to make the same segment out of the counterpart of the value that is
+    /// pushed to `values`.
+    fn portable(self, values: &mut Vec<Value>) -> fn(Value) -> Segment {
+        let (value, kind): (Value, fn(Value) -> Segment) = match self {
+            Segment::Member(value) => (value, Segment::Member),
+            Segment::Callable(value) => (value, Segment::Callable),
+            Segment::Elements => (Value::NIL, |_| Segment::Elements),
+            Segment::Entries => (Value::NIL, |_| Segment::Entries),
+            Segment::Collect => (Value::NIL, |_| Segment::Collect),
+            Segment::CollectMap => (Value::NIL, |_| Segment::CollectMap),
+            Segment::Something => (Value::NIL, |_| Segment::Something),
+        };
+        values.push(value);
+        kind
+    }
+}
+
 impl ForeignData for Selector {
     fn class(&self) -> &'static str {
         "Selector"
@@ -54,6 +72,15 @@ impl ForeignData for Selector {
     }
     fn is_constant(&self) -> bool {
         self.segments.iter().all(|s| !matches!(s, Segment::Callable(_)))
+    }
+    fn portable(&self, values: &mut Vec<Value>) -> Option<Portable> {
+        let text = self.text.clone();
+        let kinds: Vec<fn(Value) -> Segment> =
+            self.segments.iter().map(|segment| segment.portable(values)).collect();
+        Some(Box::new(move |values| {
+            let segments = kinds.iter().zip(values).map(|(kind, value)| kind(*value)).collect();
+            Box::new(Selector { segments, text })
+        }))
     }
     fn trace(&self, marker: &mut Marker) {
         for segment in &self.segments {

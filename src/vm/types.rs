@@ -7,7 +7,7 @@ use gene_isa::{Check, CheckKind, Symbol, TypeExpr};
 use super::Vm;
 use super::error::Throw;
 use crate::heap::{Gc, Marker};
-use crate::object::foreign::foreign;
+use crate::object::foreign::{Portable, foreign};
 use crate::object::misc::int_of;
 use crate::object::*;
 use crate::value::Value;
@@ -91,6 +91,56 @@ impl Type {
         }
     }
 
+    /// What makes the same type in another heap, see [`ForeignData::portable`].
+    fn portable(&self, values: &mut Vec<Value>) -> PortableType {
+        let mut keep = |value: Value| {
+            values.push(value);
+            values.len() - 1
+        };
+        match self {
+            Type::Any => Box::new(|_| Type::Any),
+            Type::Numeric => Box::new(|_| Type::Numeric),
+            Type::Collection => Box::new(|_| Type::Collection),
+            Type::Unknown(name) => {
+                let name = *name;
+                Box::new(move |_| Type::Unknown(name))
+            }
+            Type::Class(class) => {
+                let at = keep(class.value());
+                Box::new(move |v| Gc::from_value(v[at]).map_or(Type::Any, Type::Class))
+            }
+            Type::Enum(e) => {
+                let at = keep(e.value());
+                Box::new(move |v| Gc::from_value(v[at]).map_or(Type::Any, Type::Enum))
+            }
+            Type::Interface(value) => {
+                let at = keep(*value);
+                Box::new(move |v| Type::Interface(v[at]))
+            }
+            Type::Union(parts) => {
+                let parts = portable_types(parts, values);
+                Box::new(move |v| Type::Union(made(parts, v)))
+            }
+            Type::Applied(outer, args) => {
+                let (outer, args) = (outer.portable(values), portable_types(args, values));
+                Box::new(move |v| Type::Applied(Box::new(outer(v)), made(args, v)))
+            }
+            Type::Fn { params, keywords, rest, result } => {
+                let params = portable_types(params, values);
+                let (names, types): (Vec<Symbol>, Vec<Type>) = keywords.iter().cloned().unzip();
+                let types = portable_types(&types, values);
+                let rest = rest.as_ref().map(|t| t.portable(values));
+                let result = result.as_ref().map(|t| t.portable(values));
+                Box::new(move |v| Type::Fn {
+                    params: made(params, v),
+                    keywords: names.into_iter().zip(made(types, v)).collect(),
+                    rest: rest.map(|t| Box::new(t(v))),
+                    result: result.map(|t| Box::new(t(v))),
+                })
+            }
+        }
+    }
+
     fn trace(&self, marker: &mut Marker) {
         match self {
             Type::Class(class) => marker.object(*class),
@@ -112,6 +162,16 @@ impl Type {
     }
 }
 
+type PortableType = Box<dyn FnOnce(&[Value]) -> Type + Send>;
+
+fn portable_types(types: &[Type], values: &mut Vec<Value>) -> Vec<PortableType> {
+    types.iter().map(|t| t.portable(values)).collect()
+}
+
+fn made(types: Vec<PortableType>, values: &[Value]) -> Vec<Type> {
+    types.into_iter().map(|t| t(values)).collect()
+}
+
 /// A type as a value: `(Int | String)`, aliases.
 pub struct TypeValue(pub Type);
 
@@ -127,6 +187,10 @@ impl ForeignData for TypeValue {
     }
     fn is_constant(&self) -> bool {
         true
+    }
+    fn portable(&self, values: &mut Vec<Value>) -> Option<Portable> {
+        let make = self.0.portable(values);
+        Some(Box::new(move |values| Box::new(TypeValue(make(values)))))
     }
     fn trace(&self, marker: &mut Marker) {
         self.0.trace(marker);
