@@ -105,6 +105,13 @@ impl Type {
                 let name = *name;
                 Box::new(move |_| Type::Unknown(name))
             }
+            Type::Late(module, slot, name) => {
+                let (at, slot, name) = (keep(module.value()), *slot, *name);
+                Box::new(move |v| match Gc::from_value(v[at]) {
+                    Some(module) => Type::Late(module, slot, name),
+                    None => Type::Unknown(name),
+                })
+            }
             Type::Class(class) => {
                 let at = keep(class.value());
                 Box::new(move |v| Gc::from_value(v[at]).map_or(Type::Any, Type::Class))
