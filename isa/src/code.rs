@@ -126,6 +126,41 @@ pub enum TypeExpr {
     },
 }
 
+impl TypeExpr {
+    /// Adds the variables of the module that it names.
+    pub fn module_slots(&self, slots: &mut Vec<u32>) {
+        match self {
+            TypeExpr::Name(_) | TypeExpr::Register(..) => {}
+            TypeExpr::Module(slot, _) => slots.push(*slot),
+            TypeExpr::Union(parts) => parts.iter().for_each(|t| t.module_slots(slots)),
+            TypeExpr::Applied(outer, args) => {
+                outer.module_slots(slots);
+                args.iter().for_each(|t| t.module_slots(slots));
+            }
+            TypeExpr::Fn { params, keywords, rest, result } => {
+                let keywords = keywords.iter().map(|(_, t)| t);
+                let others = rest.iter().chain(result).map(|t| &**t);
+                params.iter().chain(keywords).chain(others).for_each(|t| t.module_slots(slots));
+            }
+        }
+    }
+}
+
+impl Code {
+    /// The variables of the module that its annotations name.
+    pub fn annotated_slots(&self) -> Vec<u32> {
+        let mut slots = Vec::new();
+        let params = &self.params;
+        let positional = params.positional.iter().filter_map(|p| p.ty.as_ref());
+        let keywords = params.keywords.iter().filter_map(|p| p.ty.as_ref());
+        let rest = params.rest.iter().filter_map(|(_, _, ty)| ty.as_ref());
+        let checks = self.checks.iter().map(|check| &check.ty);
+        let all = positional.chain(keywords).chain(rest).chain(&self.result).chain(checks);
+        all.for_each(|ty| ty.module_slots(&mut slots));
+        slots
+    }
+}
+
 /// Where a type is checked; decides conversion and wording.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum CheckKind {

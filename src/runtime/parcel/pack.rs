@@ -358,19 +358,26 @@ impl<'a> Packer<'a> {
                 Op::SetModule => self.is_private = true,
                 _ => continue,
             }
-            let slot = insn.bc();
-            if !self.seen_slots.insert((code.module.value().bits(), slot)) {
-                continue;
-            }
-            let value = code.module.var(slot as usize);
-            let is_code = matches!(
-                kind_of(value),
-                Some(Kind::Function | Kind::Native | Kind::Class | Kind::Namespace | Kind::Enum)
-            );
-            self.is_private |= !is_code && !value.is_unset();
-            let item = self.item(value, Rule::Code);
-            self.slots.push((node, slot, item));
+            self.slot(code.module, node, insn.bc());
         }
+        for slot in code.data.annotated_slots() {
+            self.slot(code.module, node, slot);
+        }
+    }
+
+    /// Adds a variable of a module.
+    fn slot(&mut self, module: Gc<Module>, node: u32, slot: u32) {
+        if !self.seen_slots.insert((module.value().bits(), slot)) {
+            return;
+        }
+        let value = module.var(slot as usize);
+        let is_code = matches!(
+            kind_of(value),
+            Some(Kind::Function | Kind::Native | Kind::Class | Kind::Namespace | Kind::Enum)
+        );
+        self.is_private |= !is_code && !value.is_unset();
+        let item = self.item(value, Rule::Code);
+        self.slots.push((node, slot, item));
     }
 }
 
