@@ -24,7 +24,7 @@ use crate::compiler::{self, EvalMode, ModuleNames};
 use crate::diag::{Diagnostic, Stage, Style};
 use crate::heap::Gc;
 use crate::module::cache::Cache;
-use crate::object::{Array, Map, Module, Str};
+use crate::object::{Array, Future, Map, Module, Str};
 use crate::reader;
 use crate::runtime::{self, Failures, Runtime};
 use crate::source::{FileId, Source};
@@ -352,6 +352,50 @@ impl Engine {
     pub fn finish(&mut self) -> Result<Failures, Failure> {
         let event_loop = Runtime::of(&mut self.vm).map_err(Failure::Raised)?;
         event_loop.finish(&mut self.vm).map_err(Failure::Raised)
+    }
+
+    /// Waits for a future of the program in a task of the host's Tokio runtime:
+    /// the event loop is driven here, and what the program waits for goes on in
+    /// that runtime. A value that is no future is itself.
+    ///
+    /// # Errors
+    ///
+    /// The exception of a future that has failed; `GENE.ASYNC.DEADLOCK` if
+    /// nothing can settle it.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a Tokio runtime with time and I/O.
+    pub async fn wait(&mut self, value: Value) -> Result<Value, Failure> {
+        let Some(future) = Gc::<Future>::from_value(value) else { return Ok(value) };
+        let event_loop = Runtime::of(&mut self.vm).map_err(Failure::Raised)?;
+        let mark = self.vm.root_mark();
+        self.vm.root(value);
+        let vm = &mut self.vm;
+        let driven = event_loop.drive_in_host(vm, &mut |_, _| !future.is_pending()).await;
+        vm.unroot(mark);
+        match driven {
+            Ok(true) => vm.settled_value(value),
+            Ok(false) => Err(event_loop.deadlock(vm)),
+            Err(throw) => Err(throw),
+        }
+        .map_err(Failure::Raised)
+    }
+
+    /// Drives the event loop in a task of the host's Tokio runtime as long as the
+    /// program waits for something.
+    ///
+    /// # Errors
+    ///
+    /// If it is interrupted.
+    ///
+    /// # Panics
+    ///
+    /// As [`Engine::wait`].
+    pub async fn wait_for_all(&mut self) -> Result<(), Failure> {
+        let event_loop = Runtime::of(&mut self.vm).map_err(Failure::Raised)?;
+        let done = &mut |event_loop: &Runtime, vm: &mut Vm| !event_loop.is_outstanding(vm);
+        event_loop.drive_in_host(&mut self.vm, done).await.map(drop).map_err(Failure::Raised)
     }
 
     /// The end of a program that raised an exception: all tasks are cancelled

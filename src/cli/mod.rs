@@ -36,6 +36,8 @@ use inspect::Inspection;
 
 /// The program failed before or while it ran.
 const FAILED: u8 = 1;
+/// The user interrupted the program.
+const INTERRUPTED: u8 = 130;
 /// Wrong use of the command line.
 const USAGE: u8 = 2;
 

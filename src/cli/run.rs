@@ -4,13 +4,15 @@ use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::flags::{Color, Dump, ProgramFlags, Switch, Trace};
 use super::inspect::{self, Inspection};
 use super::repl::{self, Answer, Evaluator, Vocabulary};
 use super::stats::{self, Clock};
 use super::terminal::{self, Stdout};
-use super::{FAILED, inspect::listing};
+use super::{FAILED, INTERRUPTED, inspect::listing};
 use crate::diag::{Diagnostic, Style};
 use crate::engine::{Engine, Failure, Options};
 use crate::source::{FileId, SourceMap};
@@ -73,6 +75,7 @@ fn program(
     let args: Vec<String> = args.iter().map(|a| a.to_string_lossy().into_owned()).collect();
     let mut engine = engine(flags);
     let look = Look::of(flags, color);
+    let interrupted = watch_for_user(&engine);
     let end = match engine.run(program.name(), program.text(), &args) {
         Ok(value) => {
             then(&mut engine, value)?;
@@ -92,11 +95,27 @@ fn program(
         Err(failure) => {
             io::stderr().write_all(report(&engine, &failure, look).as_bytes())?;
             engine.abandon();
-            ExitCode::from(FAILED)
+            let interrupted = interrupted.load(Ordering::Relaxed);
+            ExitCode::from(if interrupted { INTERRUPTED } else { FAILED })
         }
     };
     finish(&mut engine, flags, &clock)?;
     Ok(code)
+}
+
+/// Has Ctrl-C cancel the program, so that its `finally` blocks run, and end the
+/// process the second time. Whether it did is noted.
+fn watch_for_user(engine: &Engine) -> Arc<AtomicBool> {
+    let interrupted = Arc::new(AtomicBool::new(false));
+    let (interrupt, told) = (engine.vm.interrupt.clone(), interrupted.clone());
+    // Without a handler the signal ends the process, as everywhere.
+    let _ = ctrlc::set_handler(move || {
+        if told.load(Ordering::Relaxed) {
+            std::process::exit(i32::from(INTERRUPTED));
+        }
+        told.store(interrupt.cancel_for_user(), Ordering::Relaxed);
+    });
+    interrupted
 }
 
 /// An engine as the flags want it, which writes to standard output.

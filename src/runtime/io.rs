@@ -4,7 +4,10 @@
 //! thread. A program that has none never starts it.
 
 use std::cell::{Cell, RefCell};
-use std::time::Duration;
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::{Poll, Wake};
+use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
@@ -45,7 +48,7 @@ fn on_signal(vm: &mut Vm, args: Args) -> Result<Value, Throw> {
     if is_first {
         runtime.io.with_pool(vm, |pool| {
             let sender = pool.sender.clone();
-            pool.tokio.spawn(async move {
+            pool.tokio.handle().spawn(async move {
                 while tokio::signal::ctrl_c().await.is_ok() {
                     let nothing: Finish = Box::new(|_| Ok(Value::NIL));
                     if sender.send((INT, nothing)).is_err() {
@@ -53,18 +56,85 @@ fn on_signal(vm: &mut Vm, args: Args) -> Result<Value, Throw> {
                     }
                 }
             });
-            // From now on the signal is ours.
-            pool.tokio.block_on(tokio::task::yield_now());
         })?;
+        // From now on the signal is ours.
+        runtime.io.let_tasks_run();
+        vm.interrupt.ignore_users();
     }
     runtime.io.handlers.borrow_mut().push(args.get(1));
     Ok(Value::NIL)
 }
 
+/// What operations run on.
+pub(super) enum Tokio {
+    /// A runtime of our own, whose tasks go on while the loop sleeps.
+    Own(tokio::runtime::Runtime),
+    /// That of the host, in one of whose tasks the program runs.
+    Host(tokio::runtime::Handle),
+}
+
+impl Tokio {
+    pub fn handle(&self) -> &tokio::runtime::Handle {
+        match self {
+            Tokio::Own(runtime) => runtime.handle(),
+            Tokio::Host(handle) => handle,
+        }
+    }
+}
+
 pub(super) struct Pool {
-    pub tokio: tokio::runtime::Runtime,
+    pub tokio: Tokio,
     pub sender: UnboundedSender<Completion>,
     receiver: UnboundedReceiver<Completion>,
+}
+
+impl Pool {
+    fn new(tokio: Tokio) -> Pool {
+        let (sender, receiver) = unbounded_channel();
+        Pool { tokio, sender, receiver }
+    }
+}
+
+/// The next completion; `None` if somebody interrupts.
+fn poll_arrival(
+    receiver: &mut UnboundedReceiver<Completion>,
+    interrupt: &Interrupt,
+    cx: &mut std::task::Context<'_>,
+) -> Poll<Option<Completion>> {
+    match interrupt.poll_cancelled(cx.waker()) {
+        true => Poll::Ready(None),
+        false => receiver.poll_recv(cx),
+    }
+}
+
+/// Wakes a thread.
+struct Unpark(std::thread::Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+/// Waits on this thread without a runtime.
+fn park_until<T>(
+    future: impl std::future::Future<Output = Option<T>>,
+    limit: Option<Duration>,
+) -> Option<T> {
+    let mut future = std::pin::pin!(future);
+    let waker = Arc::new(Unpark(std::thread::current())).into();
+    let mut cx = std::task::Context::from_waker(&waker);
+    let until = limit.map(|limit| Instant::now() + limit);
+    loop {
+        if let Poll::Ready(result) = future.as_mut().poll(&mut cx) {
+            return result;
+        }
+        match until.map(|until| until.saturating_duration_since(Instant::now())) {
+            Some(Duration::ZERO) => return None,
+            Some(left) => std::thread::park_timeout(left),
+            None => std::thread::park(),
+        }
+    }
 }
 
 /// Operations in progress.
@@ -110,14 +180,18 @@ impl Reactor {
     pub fn wait(&self, interrupt: &Interrupt, limit: Option<Duration>, listening: bool) -> bool {
         let mut pool = self.pool.borrow_mut();
         match pool.as_mut().filter(|_| listening) {
-            Some(pool) => {
-                let receiver = &mut pool.receiver;
-                let arrived = pool.tokio.block_on(async {
-                    match limit {
-                        Some(limit) => tokio::time::timeout(limit, receiver.recv()).await.ok()?,
-                        None => receiver.recv().await,
-                    }
-                });
+            Some(Pool { tokio, receiver, .. }) => {
+                let arrives = poll_fn(|cx| poll_arrival(receiver, interrupt, cx));
+                let arrived = match tokio {
+                    Tokio::Own(runtime) => runtime.block_on(async {
+                        match limit {
+                            Some(limit) => tokio::time::timeout(limit, arrives).await.ok()?,
+                            None => arrives.await,
+                        }
+                    }),
+                    // Its runtime has to go on on other threads.
+                    Tokio::Host(_) => park_until(arrives, limit),
+                };
                 let any = arrived.is_some();
                 self.arrived.borrow_mut().extend(arrived);
                 any
@@ -134,8 +208,10 @@ impl Reactor {
     pub fn settle(&self, runtime: &Runtime, vm: &mut Vm) -> bool {
         let mut arrived = self.arrived.take();
         if let Some(pool) = self.pool.borrow_mut().as_mut() {
-            // Lets tasks on this thread go on.
-            pool.tokio.block_on(tokio::task::yield_now());
+            if let Tokio::Own(runtime) = &pool.tokio {
+                // Lets tasks on this thread go on.
+                runtime.block_on(tokio::task::yield_now());
+            }
             while let Ok(completion) = pool.receiver.try_recv() {
                 arrived.push(completion);
             }
@@ -175,10 +251,41 @@ impl Reactor {
         self.block_on(tokio::task::yield_now());
     }
 
-    /// Runs something of Tokio's, if it has been started.
+    /// Runs something of Tokio's, if it has been started and is ours: the tasks
+    /// of a host's runtime go on by themselves.
     pub(super) fn block_on(&self, work: impl IntoFuture<Output = ()>) {
-        if let Some(pool) = self.pool.borrow().as_ref() {
-            pool.tokio.block_on(work.into_future());
+        if let Some(Pool { tokio: Tokio::Own(runtime), .. }) = self.pool.borrow().as_ref() {
+            runtime.block_on(work.into_future());
+        }
+    }
+
+    /// Waits in a task of the host until a completion arrives, the time is up or
+    /// somebody interrupts.
+    pub(super) async fn wait_in_host(&self, interrupt: &Interrupt, limit: Option<Duration>) {
+        let arrives = poll_fn(|cx| match self.pool.borrow_mut().as_mut() {
+            Some(pool) => poll_arrival(&mut pool.receiver, interrupt, cx),
+            None => Poll::Pending,
+        });
+        let arrived = match limit {
+            Some(limit) => tokio::time::timeout(limit, arrives).await.ok().flatten(),
+            None => arrives.await,
+        };
+        self.arrived.borrow_mut().extend(arrived);
+    }
+
+    /// Has operations run on the runtime of a host.
+    pub(super) fn use_host(&self, handle: tokio::runtime::Handle) {
+        let mut pool = self.pool.borrow_mut();
+        match pool.as_mut() {
+            // What has been begun on our own goes on there.
+            Some(pool) if matches!(pool.tokio, Tokio::Own(_)) => {
+                let own = std::mem::replace(&mut pool.tokio, Tokio::Host(handle));
+                if let Tokio::Own(runtime) = own {
+                    std::thread::spawn(move || runtime.block_on(std::future::pending::<()>()));
+                }
+            }
+            Some(_) => {}
+            None => *pool = Some(Pool::new(Tokio::Host(handle))),
         }
     }
 
@@ -189,21 +296,39 @@ impl Reactor {
     ) -> Result<T, Throw> {
         let mut pool = self.pool.borrow_mut();
         if pool.is_none() {
-            let tokio = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            let tokio = match tokio {
-                Ok(tokio) => tokio,
+            let tokio = match tokio::runtime::Handle::try_current() {
+                Ok(handle) => Ok(Tokio::Host(handle)),
+                Err(_) => {
+                    let mut builder = tokio::runtime::Builder::new_current_thread();
+                    builder.enable_all().build().map(Tokio::Own)
+                }
+            };
+            match tokio {
+                Ok(tokio) => *pool = Some(Pool::new(tokio)),
                 Err(error) => {
                     return Err(vm.runtime_error(format!("no background operations: {error}")));
                 }
-            };
-            let (sender, receiver) = unbounded_channel();
-            *pool = Some(Pool { tokio, sender, receiver });
+            }
         }
         match pool.as_mut() {
             Some(pool) => Ok(act(pool)),
             None => Err(vm.runtime_error("no background operations")),
         }
     }
+}
+
+/// The future of an asynchronous operation in Rust, which runs on Tokio:
+/// `finish` makes a value of its result, on the thread of the interpreter.
+///
+/// # Errors
+///
+/// `RuntimeException` if there can be no background operations.
+pub fn future_of<T: Send + 'static>(
+    vm: &mut Vm,
+    work: impl std::future::Future<Output = T> + Send + 'static,
+    finish: impl FnOnce(&mut Vm, T) -> Result<Value, Throw> + Send + 'static,
+) -> Result<Value, Throw> {
+    Runtime::of(vm)?.run_async(vm, work, finish).map(Gc::value)
 }
 
 impl Runtime {
@@ -230,7 +355,7 @@ impl Runtime {
         let sender = self.io.with_pool(vm, |pool| pool.sender.clone())?;
         let (number, future) = self.operation(vm);
         self.io.with_pool(vm, |pool| {
-            pool.tokio.spawn_blocking(move || {
+            pool.tokio.handle().spawn_blocking(move || {
                 let result = work();
                 let finish: Finish = Box::new(move |vm| finish(vm, result));
                 // A loop that is gone needs no result.
@@ -254,7 +379,7 @@ impl Runtime {
         let sender = self.io.with_pool(vm, |pool| pool.sender.clone())?;
         let (number, future) = self.operation(vm);
         self.io.with_pool(vm, |pool| {
-            pool.tokio.spawn(async move {
+            pool.tokio.handle().spawn(async move {
                 let result = work.await;
                 let finish: Finish = Box::new(move |vm| finish(vm, result));
                 // A loop that is gone needs no result.

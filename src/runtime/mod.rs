@@ -40,6 +40,7 @@ use gene_isa::Intrinsic;
 
 pub use actors::Team;
 pub use end::{Failures, report_of};
+pub use io::future_of;
 pub use services::{Hold, Post};
 use timers::{Clock, Timers};
 

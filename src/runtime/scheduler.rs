@@ -223,10 +223,7 @@ impl Runtime {
             let limit = due.map(|due| self.clock.until(due));
             self.io.wait(&vm.interrupt, limit, self.is_listening());
         }
-        if vm.interrupt.take() & crate::vm::interrupt::CANCEL != 0 {
-            let class = ClassName::CancellationException;
-            return Err(vm.error(class, "GENE.ASYNC.CANCELLED", "interrupted"));
-        }
+        self.check_interrupt(vm)?;
         Ok(Turn::Idle)
     }
 
@@ -239,6 +236,51 @@ impl Runtime {
     /// Whether something may happen besides timers.
     fn is_listening(&self) -> bool {
         self.io.is_busy() || self.actors.are_enabled()
+    }
+
+    /// Turns until `done`, in a task of a host's Tokio runtime, which runs
+    /// meanwhile. False if that cannot happen.
+    ///
+    /// # Errors
+    ///
+    /// If it is interrupted.
+    pub async fn drive_in_host(
+        &self,
+        vm: &mut Vm,
+        done: &mut dyn FnMut(&Runtime, &mut Vm) -> bool,
+    ) -> Result<bool, Throw> {
+        self.io.use_host(tokio::runtime::Handle::current());
+        while !done(self, vm) {
+            if self.turn(vm, false)? != Turn::Nothing || !vm.tasks.ready.is_empty() {
+                // Tasks of the host are not to wait longer than a turn.
+                tokio::task::yield_now().await;
+                continue;
+            }
+            let due = self.next_due();
+            if due.is_none() && !self.is_busy() {
+                return Ok(false);
+            }
+            vm.flush();
+            match due {
+                Some(due) if self.clock.is_virtual() && !self.io.is_working() => {
+                    self.clock.advance_to(due);
+                }
+                _ => {
+                    let limit = due.map(|due| self.clock.until(due));
+                    self.io.wait_in_host(&vm.interrupt, limit).await;
+                }
+            }
+            self.check_interrupt(vm)?;
+        }
+        Ok(true)
+    }
+
+    fn check_interrupt(&self, vm: &mut Vm) -> Result<(), Throw> {
+        if vm.interrupt.take() & crate::vm::interrupt::CANCEL != 0 {
+            let class = ClassName::CancellationException;
+            return Err(vm.error(class, "GENE.ASYNC.CANCELLED", "interrupted"));
+        }
+        Ok(())
     }
 
     /// Runs jobs between two forms of the top level of the main program.
@@ -315,12 +357,17 @@ impl Runtime {
                 return Ok(());
             }
             if turn == Turn::Nothing && vm.tasks.ready.is_empty() {
-                let message = "GENE.ASYNC.DEADLOCK: this can never be settled: \
-                               no job is ready, no timer set, nothing outstanding";
-                return Err(self.concurrency(vm, "GENE.ASYNC.DEADLOCK", message));
+                return Err(self.deadlock(vm));
             }
             self.raise_abort(vm)?;
         }
+    }
+
+    /// The exception for waiting for what cannot happen.
+    pub fn deadlock(&self, vm: &mut Vm) -> Throw {
+        let message = "GENE.ASYNC.DEADLOCK: this can never be settled: \
+                       no job is ready, no timer set, nothing outstanding";
+        self.concurrency(vm, "GENE.ASYNC.DEADLOCK", message)
     }
 
     /// A `ConcurrencyException`.

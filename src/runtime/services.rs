@@ -121,9 +121,10 @@ impl Runtime {
         start: impl FnOnce(Post) -> Result<F, E>,
     ) -> Result<Result<AbortHandle, E>, Throw> {
         self.io.with_pool(vm, |pool| {
-            let _inside = pool.tokio.enter();
+            let tokio = pool.tokio.handle();
+            let _inside = tokio.enter();
             let task = start(Post(pool.sender.clone()))?;
-            Ok(pool.tokio.spawn(task).abort_handle())
+            Ok(tokio.spawn(task).abort_handle())
         })
     }
 

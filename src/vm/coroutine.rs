@@ -548,8 +548,12 @@ impl Vm {
     }
 
     /// What an `await` of a settled operand gives.
+    ///
+    /// # Errors
+    ///
+    /// The exception of a future that has failed.
     #[inline]
-    fn settled_value(&mut self, operand: Value) -> Result<Value, Throw> {
+    pub fn settled_value(&mut self, operand: Value) -> Result<Value, Throw> {
         let Some(future) = Gc::<Future>::from_value(operand) else { return Ok(operand) };
         match future.state() {
             State::Success => Ok(future.value_inside()),

@@ -872,7 +872,12 @@ impl Vm {
                     }
                     Op::Poll => {
                         pc = (*vm.fp).pc;
-                        check!(vm.interrupted());
+                        if let Err(throw) = vm.interrupted() {
+                            // It stands at the instruction that is about to run:
+                            // the one before may be outside of the loop's `try`.
+                            pc = pc.add(1);
+                            raise!(throw);
+                        }
                     }
                     Op::TakeResult => {
                         let top = (*vm.fp).top;

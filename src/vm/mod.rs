@@ -35,8 +35,9 @@ pub mod types;
 mod unwind;
 
 use std::io::Write;
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::task::Waker;
 use std::thread::Thread;
 use std::time::{Duration, Instant};
 
@@ -120,7 +121,7 @@ pub mod interrupt {
 /// syntax tree. The frames of a sanitized build are several times larger.
 pub const STACK_BYTES: usize = if cfg!(gene_asan) { 4 << 30 } else { 256 << 20 };
 
-/// Asks a running interpreter to look up, from any thread or signal handler.
+/// Asks a running interpreter to look up, from any thread.
 #[derive(Clone, Default)]
 pub struct Interrupt(Arc<Signal>);
 
@@ -133,6 +134,10 @@ struct Signal {
     frame_limit: AtomicUsize,
     /// The thread of the interpreter, once it has slept.
     sleeper: OnceLock<Thread>,
+    /// The task that waits for the interpreter.
+    waiter: Mutex<Option<Waker>>,
+    /// The program itself decides what the user's interruptions mean.
+    ignores_users: AtomicBool,
 }
 
 impl Interrupt {
@@ -144,6 +149,37 @@ impl Interrupt {
         if let Some(sleeper) = self.0.sleeper.get() {
             sleeper.unpark();
         }
+        if let Ok(waiter) = self.0.waiter.lock()
+            && let Some(waiter) = &*waiter
+        {
+            waiter.wake_by_ref();
+        }
+    }
+
+    /// Cancels the program for its user, unless it takes care of that itself.
+    /// Whether it is told.
+    pub fn cancel_for_user(&self) -> bool {
+        let told = !self.0.ignores_users.load(Ordering::Relaxed);
+        if told {
+            self.set(interrupt::CANCEL);
+        }
+        told
+    }
+
+    /// From now on [`Interrupt::cancel_for_user`] does nothing.
+    pub fn ignore_users(&self) {
+        self.0.ignores_users.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether [`interrupt::CANCEL`] is set; if not, `waker` is woken when it
+    /// is.
+    pub fn poll_cancelled(&self, waker: &Waker) -> bool {
+        if let Ok(mut waiter) = self.0.waiter.lock()
+            && !waiter.as_ref().is_some_and(|w| w.will_wake(waker))
+        {
+            *waiter = Some(waker.clone());
+        }
+        self.is_cancelled()
     }
 
     /// Takes the bits that are set.

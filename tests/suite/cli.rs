@@ -30,6 +30,9 @@ pub fn trials() -> Vec<Trial> {
         ("uncaught_exception_is_exit_code_1", uncaught_exception_is_exit_code_1),
         ("output_comes_before_the_report", output_comes_before_the_report),
         ("backtrace", backtrace),
+        ("ctrl_c_cancels_what_waits", ctrl_c_cancels_what_waits),
+        ("ctrl_c_cancels_what_computes", ctrl_c_cancels_what_computes),
+        ("ctrl_c_is_for_those_who_handle_it", ctrl_c_is_for_those_who_handle_it),
         ("shebang", shebang),
         ("parse_prints_the_forms", parse_prints_the_forms),
         ("parse_reports_errors", parse_reports_errors),
@@ -186,6 +189,44 @@ fn output_comes_before_the_report() -> Result<(), Failed> {
         (Some(printed), Some(reported)) if printed < reported => Ok(()),
         _ => Err(format!("the report should follow the output:\n{text}").into()),
     }
+}
+
+/// Sends itself the signal of Ctrl-C a little later.
+const INTERRUPT_ITSELF: &str =
+    "(system/Process/start \"sh\" \"-c\" \"sleep 0.1; kill -INT $PPID\")";
+
+fn ctrl_c_cancels_what_waits() -> Result<(), Failed> {
+    let program = format!(
+        "{INTERRUPT_ITSELF}
+         (fn ^^async work []
+           (try (await (new gene/Future)) finally (println \"task\")))
+         (work)
+         (gene/actor/enable)
+         (var a (gene/actor/spawn (fn ^^async [c m s]
+           (try (await (gene/sleep_async 60000)) finally (println \"actor\")))))
+         (a .send 1)
+         (try (await (gene/sleep_async 60000)) finally (println \"main\"))"
+    );
+    let outcome = Run::new(["run", "-"]).stdin(program).finish()?;
+    outcome.expect_code(130)?.expect_stdout("main\ntask\nactor\n")?;
+    outcome.expect_stderr_contains("GENE.ASYNC.CANCELLED").map(drop)
+}
+
+fn ctrl_c_cancels_what_computes() -> Result<(), Failed> {
+    let program = format!("{INTERRUPT_ITSELF} (try (loop 1) finally (println \"main\"))");
+    let outcome = Run::new(["run", "-"]).stdin(program).finish()?;
+    outcome.expect_code(130)?.expect_stdout("main\n").map(drop)
+}
+
+fn ctrl_c_is_for_those_who_handle_it() -> Result<(), Failed> {
+    let program = format!(
+        "(var done (new gene/Future))
+         (on_signal \"INT\" (fn [] (done .complete 1)))
+         {INTERRUPT_ITSELF}
+         (println (await done))
+         (exit 0)"
+    );
+    Run::new(["run", "-"]).stdin(program).finish()?.expect_code(0)?.expect_stdout("1\n").map(drop)
 }
 
 fn backtrace() -> Result<(), Failed> {

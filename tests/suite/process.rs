@@ -121,6 +121,8 @@ impl Outcome {
             return self.fail("panicked");
         }
         match self.code {
+            // `gene run` says that the user interrupted it.
+            Some(130) => Ok(self),
             None | Some(128..) => self.fail("was ended by a signal"),
             Some(_) => Ok(self),
         }
