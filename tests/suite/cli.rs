@@ -197,14 +197,15 @@ const INTERRUPT_ITSELF: &str =
 
 fn ctrl_c_cancels_what_waits() -> Result<(), Failed> {
     let program = format!(
-        "{INTERRUPT_ITSELF}
-         (fn ^^async work []
+        "(fn ^^async work []
            (try (await (new gene/Future)) finally (println \"task\")))
          (work)
          (gene/actor/enable)
          (var a (gene/actor/spawn (fn ^^async [c m s]
+           (c .reply 1)
            (try (await (gene/sleep_async 60000)) finally (println \"actor\")))))
-         (a .send 1)
+         (await (a .send_expect_reply 1))
+         {INTERRUPT_ITSELF}
          (try (await (gene/sleep_async 60000)) finally (println \"main\"))"
     );
     let outcome = Run::new(["run", "-"]).stdin(program).finish()?;
