@@ -13,6 +13,7 @@ mod loader;
 mod tests;
 
 use std::cell::RefCell;
+use std::io::Write;
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -110,7 +111,8 @@ impl Compiler {
         file: FileId,
         keep_variables: bool,
     ) -> Result<Arc<gene_isa::Code>, Vec<Diagnostic>> {
-        self.compile_module(vm, module, file, keep_variables).map(|compiled| compiled.main)
+        let compiled = self.compile_module(vm, module, file, keep_variables)?;
+        Ok(compiled.module.main)
     }
 
     fn compile_module(
@@ -119,7 +121,7 @@ impl Compiler {
         module: Gc<Module>,
         file: FileId,
         keep_variables: bool,
-    ) -> Result<gene_isa::Module, Vec<Diagnostic>> {
+    ) -> Result<compiler::Compiled, Vec<Diagnostic>> {
         let Some(source) = vm.sources.get(file).cloned() else { return Err(Vec::new()) };
         let (nodes, diagnostics) = reader::read(file, &source.text);
         if !diagnostics.is_empty() {
@@ -128,8 +130,9 @@ impl Compiler {
         let options = compiler::Options { keep_variables, ..self.options };
         let compiled = self
             .with_names(module, |names| compiler::compile_module(file, &nodes, names, &options))?;
-        check_code(file, gene_isa::verify_module(&compiled))?;
-        vm.extend_module(module, &compiled);
+        check_code(file, gene_isa::verify_module(&compiled.module))?;
+        vm.extend_module(module, &compiled.module);
+        warn(vm, &compiled.warnings);
         Ok(compiled)
     }
 
@@ -148,8 +151,26 @@ impl Compiler {
             return Ok(kept.main);
         }
         let compiled = self.compile_module(vm, module, file, false)?;
-        self.cache.store(path, &source.text, &compiled);
-        Ok(compiled.main)
+        // Warnings are to come again.
+        if compiled.warnings.is_empty() {
+            self.cache.store(path, &source.text, &compiled.module);
+        }
+        Ok(compiled.module.main)
+    }
+}
+
+/// Writes warnings about a program that is about to run, a line each.
+fn warn(vm: &mut Vm, warnings: &[Diagnostic]) {
+    if !warnings.is_empty() {
+        vm.flush();
+    }
+    for warning in warnings {
+        let place = vm.sources.get(warning.span.file).map_or(String::new(), |source| {
+            let at = source.position(warning.span.start);
+            format!("{}:{}:{}: ", source.name, at.line, at.column)
+        });
+        // A warning that cannot be written is lost.
+        let _ = writeln!(vm.err, "Warning: {place}{}", warning.message);
     }
 }
 
@@ -490,6 +511,7 @@ impl Engine {
         }
         let mut names = ModuleNames::default();
         compiler::compile_module(file, &nodes, &mut names, &self.compiler.options)
+            .map(|compiled| compiled.module)
     }
 
     /// The display form of a value, as `println` shows it.

@@ -80,7 +80,7 @@ impl Inspection {
         }
         let mut names = ModuleNames::default();
         match compiler::compile_module(self.file, nodes, &mut names, options) {
-            Ok(module) => listing(&module, self.sources.get(self.file).map(Arc::as_ref)),
+            Ok(compiled) => listing(&compiled.module, self.sources.get(self.file).map(Arc::as_ref)),
             Err(diagnostics) => {
                 self.diagnostics = diagnostics;
                 String::new()

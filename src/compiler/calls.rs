@@ -17,6 +17,7 @@ impl Lower<'_> {
 
     fn finish_call(&mut self, place: Place, target: Target, g: &Gene, skip: usize) -> Expr {
         let args = self.args(&g.props, &g.children[skip..]);
+        self.note_call(&target, &args);
         self.make(place, Ek::Call(Box::new(Call { target, args })))
     }
 

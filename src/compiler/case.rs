@@ -2,8 +2,9 @@
 
 use std::rc::Rc;
 
-use gene_isa::Symbol;
+use gene_isa::{Intrinsic, Symbol};
 
+use super::check::Covers;
 use super::hir::*;
 use super::lower::{Lower, place_of};
 use super::scope::{Entry, EnumInfo, Known};
@@ -23,6 +24,8 @@ enum Named {
     Variant(Variant),
     /// Something that is settled when the arm is tried.
     Unknown,
+    /// A variant of an enum that the module imports, or else an ordinary name.
+    Imported(Symbol),
     /// No variant: an ordinary expression.
     Plain,
     /// An error has been reported.
@@ -36,7 +39,7 @@ impl Lower<'_> {
             return self.error(place, |s| err::missing(s, "case", "target"));
         };
         let target = self.expr(target);
-        let mut arms = Vec::new();
+        let (mut arms, mut covers) = (Vec::new(), Vec::new());
         let mut otherwise = None;
         let outer = self.region;
         while let Some((word, after)) = rest.split_first() {
@@ -58,15 +61,20 @@ impl Lower<'_> {
                 break;
             };
             let end = end.map_or(after.len(), |n| n + 1);
-            arms.push(self.arm(value, &after[1..end]));
+            let (arm, covered) = self.arm(value, &after[1..end]);
+            arms.push(arm);
+            covers.push(covered);
             self.region = self.vars.new_region(self.region);
             rest = &after[end..];
         }
         self.region = outer;
+        if otherwise.is_none() {
+            self.check_cover(place, &covers);
+        }
         self.make(place, Ek::Case(Box::new(Case { target, arms, otherwise })))
     }
 
-    fn arm(&mut self, pattern: &Node, body: &[Node]) -> Arm {
+    fn arm(&mut self, pattern: &Node, body: &[Node]) -> (Arm, Covers) {
         let place = place_of(pattern);
         let mut binders: &[Node] = &[];
         let named = match &pattern.kind {
@@ -85,7 +93,12 @@ impl Lower<'_> {
                     super::infix::operator(n).is_some()
                         || n.as_symbol().is_some_and(|s| s.as_str().starts_with('.'))
                 });
-                let plain = operator && !matches!(by_name, Named::Variant(_));
+                let data = g.children.iter().any(|n| n.as_symbol().is_none());
+                let plain = match &by_name {
+                    Named::Variant(_) => false,
+                    Named::Imported(_) => operator || data,
+                    _ => operator,
+                };
                 binders = &g.children;
                 Some((if plain { Named::Plain } else { by_name }, &g.head.kind))
             }
@@ -93,17 +106,17 @@ impl Lower<'_> {
         };
         let Some((named, head)) = named else {
             let (scope, body) = self.arm_body(body, &[]);
-            return Arm { test: ArmTest::Any, scope, body: body.1 };
+            return (Arm { test: ArmTest::Any, scope, body: body.1 }, Covers::Other);
         };
         match named {
             Named::Plain => {
                 let value = self.expr(pattern);
                 let (scope, body) = self.arm_body(body, &[]);
-                Arm { test: ArmTest::Value(value), scope, body: body.1 }
+                (Arm { test: ArmTest::Value(value), scope, body: body.1 }, Covers::Other)
             }
             Named::Bad => {
                 let (scope, body) = self.arm_body(body, &[]);
-                Arm { test: ArmTest::Any, scope, body: body.1 }
+                (Arm { test: ArmTest::Any, scope, body: body.1 }, Covers::Other)
             }
             named => {
                 let is_form = matches!(pattern.kind, Kind::Gene(_));
@@ -115,16 +128,21 @@ impl Lower<'_> {
                     _ => {
                         if !is_form {
                             // A path or name of which nothing is known may be any value.
-                            let value = self.expr(pattern);
+                            let value = self.variant_value(place, &named, head);
                             let (scope, body) = self.arm_body(body, &[]);
-                            return Arm { test: ArmTest::Value(value), scope, body: body.1 };
+                            let arm = Arm { test: ArmTest::Value(value), scope, body: body.1 };
+                            return (arm, Covers::Other);
                         }
                         false
                     }
                 };
                 let variant = self.variant_value(place, &named, head);
                 let (scope, (vars, body)) = self.arm_body(body, binders);
-                Arm { test: ArmTest::Variant(variant, vars, unit), scope, body }
+                let covers = match named {
+                    Named::Variant(v) => Covers::Variant(v.info, v.index),
+                    _ => Covers::Other,
+                };
+                (Arm { test: ArmTest::Variant(variant, vars, unit), scope, body }, covers)
             }
         }
     }
@@ -175,6 +193,12 @@ impl Lower<'_> {
             let owner = self.name(place, info.name);
             return self.make(place, Ek::Prop(Box::new(owner), name));
         }
+        if let Named::Imported(name) = named {
+            let args = vec![self.symbol(place, *name)];
+            let variant = self.make(place, Ek::Intrinsic(Intrinsic::ImportedVariant, args));
+            let other = self.name(place, *name);
+            return self.make(place, Ek::IfSet(Box::new((variant, other))));
+        }
         let span = self.span(place);
         self.expr(&Node { kind: head.clone(), span })
     }
@@ -194,13 +218,22 @@ impl Lower<'_> {
         self.make(place, Ek::Prop(Box::new(owner), name))
     }
 
+    /// What a name means here, unless it has only been used so far.
+    fn declared(&mut self, name: Symbol) -> Option<Entry> {
+        self.lookup(name).filter(|entry| match entry {
+            Entry::Var(var) => self.vars.get(*var).declared,
+            Entry::Member(_) => true,
+        })
+    }
+
     fn bare_variant(&mut self, place: Place, name: Symbol) -> Named {
         if !is_capitalised(name) {
-            if self.lookup(name).is_some() {
+            if self.declared(name).is_some() {
                 return Named::Plain;
             }
             return match self.enum_with(name) {
                 Ok(Some(variant)) => Named::Variant(variant),
+                Ok(None) if self.imports => Named::Imported(name),
                 Ok(None) => Named::Plain,
                 Err(()) => {
                     self.error(place, |s| err::ambiguous_variant(s, name));
@@ -217,11 +250,12 @@ impl Lower<'_> {
                 self.error(place, |s| err::ambiguous_variant(s, name));
                 Named::Bad
             }
-            Ok(None) => match self.lookup(name) {
+            Ok(None) => match self.declared(name) {
                 Some(Entry::Var(var)) if self.vars.get(var).known == Known::Nothing => {
                     Named::Unknown
                 }
                 Some(Entry::Member(_)) => Named::Unknown,
+                None if self.imports => Named::Imported(name),
                 _ => Named::Plain,
             },
         }

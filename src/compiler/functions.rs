@@ -66,6 +66,7 @@ impl Lower<'_> {
         let name = Symbol::intern(base_name(full.as_str()));
         let var = self.declare_definition(name, Known::Definition);
         let function = self.function_parts(place, g, Some(full), 1);
+        self.note_function(var, &function);
         self.assigns += 1;
         self.make(place, Ek::Declare(var, Box::new(function)))
     }
@@ -304,6 +305,10 @@ impl Lower<'_> {
             func.pre = self.contracts(named, "precondition", property(parts.props, "pre"));
         }
         func.body = self.body(body);
+        if let Some(ty) = func.result.as_ref().filter(|_| parts.kind == FnKind::Function) {
+            let what = format!("return value of {named}");
+            self.note_meeting(&func.body, ty, CheckKind::Return, what);
+        }
         let generator = matches!(parts.kind, FnKind::Generator | FnKind::AsyncGenerator);
         if let Some(post) = property(parts.props, "post")
             && self.options.contracts

@@ -3,9 +3,10 @@
 
 use std::rc::Rc;
 
-use gene_isa::{FnKind, Special, Symbol};
+use gene_isa::{CheckKind, FnKind, Special, Symbol};
 use rustc_hash::FxHashSet;
 
+use super::check::Notes;
 use super::hir::*;
 use super::scope::{Entry, Known, Var, VarKind, Vars};
 use super::{ModuleNames, Options};
@@ -73,6 +74,10 @@ pub(super) struct Lower<'a> {
     /// Names that `export` forms list.
     pub export_list: Vec<Symbol>,
     pub explicit_exports: bool,
+    /// Whether the module may have imported something before this piece, or in it.
+    pub imports: bool,
+    /// For the warnings about types.
+    pub notes: Notes,
     depth: u32,
 }
 
@@ -102,6 +107,8 @@ impl<'a> Lower<'a> {
             exports: Vec::new(),
             export_list: Vec::new(),
             explicit_exports: false,
+            imports: options.keep_variables,
+            notes: Notes::default(),
             depth: 0,
         }
     }
@@ -516,6 +523,9 @@ impl<'a> Lower<'a> {
     pub fn checked(&mut self, value: Expr, check: TypeCheck) -> Expr {
         if !self.options.type_check || is_any(&check.ty) {
             return value;
+        }
+        if check.kind == CheckKind::Variable {
+            self.note_meeting(&value, &check.ty, check.kind, format!("variable {}", check.name));
         }
         let (place, assigns) = (value.place, value.assigns);
         Expr { kind: Ek::Check(Box::new(value), Box::new(check)), place, assigns }

@@ -8,7 +8,7 @@
 //! - `lower`: state of the front half; then a file a family of forms: `forms`
 //!   (dispatch), `infix`, `variables`, `cond`, `loops`, `calls`, `functions`,
 //!   `tries`, `paths`, `patterns`, `types`, `case`, `enums`, `classes`,
-//!   `interfaces`, `coroutines`, `modules`, `comptime`
+//!   `interfaces`, `coroutines`, `modules`, `comptime`; `check` warns of types
 //! - `data`: quoting
 //! - `emit`: instructions, labels, registers, tables of one function
 //! - `generate`: functions, scopes, statements, values; then `gen_ops`,
@@ -20,6 +20,7 @@
 
 mod calls;
 mod case;
+mod check;
 mod classes;
 mod comptime;
 mod cond;
@@ -119,6 +120,14 @@ pub enum EvalMode {
     Render,
 }
 
+/// A module that has been compiled.
+pub struct Compiled {
+    /// Its code.
+    pub module: Module,
+    /// What is doubtful in it, in the order of places.
+    pub warnings: Vec<Diagnostic>,
+}
+
 /// Compiles a module, or a piece of one.
 ///
 /// # Errors
@@ -128,7 +137,7 @@ pub fn compile_module(
     nodes: &[Node],
     names: &mut ModuleNames,
     options: &Options,
-) -> Result<Module, Vec<Diagnostic>> {
+) -> Result<Compiled, Vec<Diagnostic>> {
     let mut lower = Lower::new(file, names, options);
     let body = lower.module_body(nodes);
     lower.finish_exports();
@@ -136,6 +145,7 @@ pub fn compile_module(
         return Err(lower.errors);
     }
     let scope = lower.module_scope;
+    let warnings = lower.type_warnings();
     let main = generate(&mut lower, body, scope, "<module>")?;
     let mut seen = FxHashSet::default();
     let exports = std::mem::take(&mut lower.exports).into_iter();
@@ -143,12 +153,13 @@ pub fn compile_module(
         .filter(|name| seen.insert(*name))
         .filter_map(|name| Some((name, lower.names.slot(name)?)))
         .collect();
-    Ok(Module {
+    let module = Module {
         main: Arc::new(main),
         slots: lower.names.slots.clone(),
         exports,
         explicit_exports: lower.explicit_exports,
-    })
+    };
+    Ok(Compiled { module, warnings })
 }
 
 /// Compiles data that is evaluated at a place whose variables `env` lists.
@@ -228,6 +239,10 @@ impl Lower<'_> {
         let expanded = self.expand_comptime(nodes);
         let nodes = expanded.as_deref().unwrap_or(nodes);
         self.hoist(nodes);
+        self.imports |= nodes.iter().any(|node| match &node.kind {
+            Kind::Gene(gene) => gene.head.is_symbol("import"),
+            _ => false,
+        });
         self.turns = nodes.iter().any(may_make_jobs);
         let last_is_definition = nodes.last().is_some_and(is_definition);
         for node in nodes {

@@ -17,6 +17,7 @@ fn compile(text: &str) -> Result<Module, Vec<Diagnostic>> {
         return Err(errors);
     }
     compile_module(FileId(0), &nodes, &mut ModuleNames::default(), &Options::default())
+        .map(|compiled| compiled.module)
 }
 
 fn programs() -> Vec<(String, String)> {
@@ -93,7 +94,7 @@ fn pieces_of_a_module_share_their_variables() {
     let options = Options { keep_variables: true, ..Options::default() };
     let mut piece = |text: &str| {
         let (nodes, _) = read(FileId(0), text);
-        compile_module(FileId(0), &nodes, &mut names, &options)
+        compile_module(FileId(0), &nodes, &mut names, &options).map(|compiled| compiled.module)
     };
     let first = piece("(let x 1) (var y 2)").expect("a module");
     assert_eq!(first.slots.len(), 2);

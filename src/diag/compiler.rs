@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use super::{COMPILE_ERROR, Diagnostic, Stage};
+use super::{COMPILE_ERROR, Diagnostic, Severity, Stage};
 use crate::source::Span;
 
 fn error(span: Span, message: impl Into<String>) -> Diagnostic {
@@ -211,6 +211,23 @@ pub fn lone_spread(span: Span) -> Diagnostic {
 }
 
 // Types.
+
+/// A warning.
+fn warning(span: Span, message: String) -> Diagnostic {
+    Diagnostic { severity: Severity::Warning, ..error(span, message) }
+}
+
+/// A value that cannot fit an annotation.
+pub fn evident_mismatch(span: Span, wanted: &str, got: &str, place: &str) -> Diagnostic {
+    warning(span, format!("Type error: expected {wanted}, got {got} in {place}"))
+}
+
+/// A `case` that leaves out variants of an enum.
+pub fn non_exhaustive(span: Span, name: impl Display, missing: &str) -> Diagnostic {
+    let message =
+        format!("Type error: non-exhaustive case over {name}; missing variants: {missing}");
+    warning(span, message)
+}
 
 /// `name:` without a type.
 pub fn missing_type(span: Span, name: &str) -> Diagnostic {

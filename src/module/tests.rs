@@ -172,7 +172,7 @@ fn compiled(text: &str) -> gene_isa::Module {
     let (nodes, errors) = reader::read(FileId(0), text);
     assert!(errors.is_empty());
     let mut names = ModuleNames::default();
-    compile_module(FileId(0), &nodes, &mut names, &Options::default()).unwrap()
+    compile_module(FileId(0), &nodes, &mut names, &Options::default()).unwrap().module
 }
 
 /// A text that is long enough to be kept.

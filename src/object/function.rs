@@ -350,6 +350,11 @@ impl Module {
         self.pool.borrow()[slot]
     }
 
+    /// Values of all variables.
+    pub fn values(&self) -> Vec<Value> {
+        self.pool.borrow().clone()
+    }
+
     /// Sets a variable.
     pub fn set_var(&self, slot: usize, value: Value) {
         self.pool.borrow_mut()[slot] = value;

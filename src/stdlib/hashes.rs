@@ -86,7 +86,7 @@ fn insert(vm: &mut Vm, set: Gc<HashObject>, members: Args) -> Result<(), Throw> 
 fn put(vm: &mut Vm, set: Gc<HashObject>, member: Value) -> Result<(), Throw> {
     let hash = vm.hash(member)?;
     if vm.table_find(set, hash, member)?.is_none() {
-        vm.table_set(set, member, member)?;
+        vm.table_push(set, hash, member, member);
     }
     Ok(())
 }

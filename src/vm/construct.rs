@@ -280,6 +280,28 @@ impl Vm {
         Ok(EnumValue::new(&mut self.heap, variant, &payload).value())
     }
 
+    /// The variant that a bare name in a pattern means if the module has
+    /// imported its enum; unset if it has none.
+    pub(super) fn imported_variant(
+        &mut self,
+        module: Gc<Module>,
+        name: Symbol,
+    ) -> Result<Value, Throw> {
+        let mut values = module.values();
+        if let Some(map) = Gc::<Map>::from_value(module.imported.get()) {
+            values.extend(map.entries().iter().map(|(_, value)| *value));
+        }
+        let mut found: Option<Gc<Variant>> = None;
+        for owner in values.into_iter().filter_map(Gc::<Enum>::from_value) {
+            let Some(variant) = owner.variant(name) else { continue };
+            if found.is_some_and(|other| other != variant) {
+                return Err(self.type_error(format!("variant {name} is ambiguous")));
+            }
+            found = Some(variant);
+        }
+        Ok(found.map_or(Value::UNSET, |variant| variant.value()))
+    }
+
     pub(super) fn add_variant(&mut self, target: Value, name: Value, fields: Value, types: Value) {
         let (Some(target), Some(name)) = (Gc::<Enum>::from_value(target), self.name_of(name))
         else {

@@ -8,7 +8,6 @@ use super::Vm;
 use super::error::Throw;
 use crate::heap::Gc;
 use crate::object::record::as_record;
-use crate::object::table::OrderedTable;
 use crate::object::*;
 use crate::value::Value;
 
@@ -345,17 +344,19 @@ impl Vm {
         value: Value,
     ) -> Result<(), Throw> {
         let hash = self.hash(key)?;
-        let at = self.table_find(table, hash, key)?;
-        let entries: &mut OrderedTable = &mut table.table.borrow_mut();
-        match at {
-            Some(at) => entries.set_at(at, value),
-            None => {
-                self.heap.count_external(size_of::<table::Entry>() + 8);
-                entries.push(hash, key, value);
-            }
+        match self.table_find(table, hash, key)? {
+            Some(at) => table.table.borrow_mut().set_at(at, value),
+            None => self.table_push(table, hash, key, value),
         }
         self.heap.barrier(table);
         Ok(())
+    }
+
+    /// Adds a key with its hash that the table does not have.
+    pub fn table_push(&mut self, table: Gc<HashObject>, hash: u64, key: Value, value: Value) {
+        self.heap.count_external(size_of::<table::Entry>() + 8);
+        table.table.borrow_mut().push(hash, key, value);
+        self.heap.barrier(table);
     }
 
     /// Removes a key; its value.

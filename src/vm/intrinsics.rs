@@ -57,6 +57,7 @@ impl Vm {
                 }
             },
             TypeValue => return self.type_value(args, code.module),
+            ImportedVariant => return self.imported_variant(code.module, name(self, 0)),
             Unwrap => Value::bool(self.unwrap(a(0)).is_some_and(|(leave, _)| leave)),
             UnwrapValue => self.unwrap(a(0)).map_or(a(0), |(_, value)| value),
             AugmentCheck => match a(0).is_nil() || a(0).is_void() {

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `# expect: text` | the next line of stdout is `text` |
 //! | `# expect-error: fragment` | exit code 1, and stderr contains `fragment` |
+//! | `# expect-warning: text` | stderr has this line after those of the comments before, and no others about types |
 //! | `# flags: --max-depth=99` | flags of `gene run`, for every mode |
 //! | `# modes: interp` | the only modes the program is run in, with a reason beside it |
 
@@ -14,7 +15,7 @@ use libtest_mimic::{Failed, Trial};
 use super::{
     files_with_extension, folders,
     modes::{self, GC_STRESS, INTERP, Mode, VERIFY_HEAP},
-    process::Run,
+    process::{Run, difference},
     root, stem,
 };
 
@@ -24,6 +25,7 @@ const TIME_LIMIT: Duration = Duration::from_secs(30);
 struct Expectations {
     stdout: String,
     errors: Vec<String>,
+    warnings: Vec<String>,
     flags: Vec<String>,
     modes: Option<String>,
 }
@@ -68,6 +70,19 @@ fn check_with(
     let outcome = Run::new(arguments).limit(TIME_LIMIT * mode.patience).finish()?;
 
     outcome.survived()?.expect_stdout(&expectations.stdout)?;
+    if !expectations.warnings.is_empty() {
+        let folder = format!("{}/", program.parent().unwrap_or(program).display());
+        let warnings: Vec<String> = outcome
+            .stderr
+            .lines()
+            .filter(|line| line.contains("Type error"))
+            .map(|line| line.replace(&folder, ""))
+            .collect();
+        let expected = expectations.warnings.join("\n");
+        if warnings.join("\n") != expected {
+            return outcome.fail(&difference(&expected, &warnings.join("\n")));
+        }
+    }
     if expectations.errors.is_empty() {
         outcome.expect_code(0)?;
     } else {
@@ -81,14 +96,21 @@ fn check_with(
 
 impl Expectations {
     fn read(source: &str) -> Self {
-        let mut found =
-            Self { stdout: String::new(), errors: Vec::new(), flags: Vec::new(), modes: None };
+        let mut found = Self {
+            stdout: String::new(),
+            errors: Vec::new(),
+            warnings: Vec::new(),
+            flags: Vec::new(),
+            modes: None,
+        };
         for line in source.lines() {
             if let Some(text) = comment(line, "# expect:") {
                 found.stdout.push_str(text);
                 found.stdout.push('\n');
             } else if let Some(text) = comment(line, "# expect-error:") {
                 found.errors.push(text.to_owned());
+            } else if let Some(text) = comment(line, "# expect-warning:") {
+                found.warnings.push(text.to_owned());
             } else if let Some(text) = comment(line, "# flags:") {
                 found.flags.extend(text.split_whitespace().map(str::to_owned));
             } else if let Some(text) = comment(line, "# modes:") {

@@ -20,6 +20,7 @@ pub fn trials() -> Vec<Trial> {
         ("workspace_and_package_paths", workspace_and_package_paths),
         ("dependencies", dependencies),
         ("kept_code_is_never_stale", kept_code_is_never_stale),
+        ("warnings_come_again", warnings_come_again),
         ("damaged_code_is_compiled_again", damaged_code_is_compiled_again),
         ("processes_share_the_cache", processes_share_the_cache),
     ];
@@ -140,6 +141,18 @@ fn kept_code_is_never_stale() -> Result<(), Failed> {
         1 => Ok(()),
         count => Err(format!("{count} entries for one source").into()),
     }
+}
+
+fn warnings_come_again() -> Result<(), Failed> {
+    let folder = folder("warnings")?;
+    let doubtful = "(fn typed [n: Int] n)\n(fn never [] (typed \"text\"))\n";
+    write(&folder, "main.gene", &format!("{doubtful}{}", program("run")))?;
+    for _ in 0..2 {
+        run(&folder)?.expect_stdout("run 4\n")?.expect_code(0)?.expect_stderr_contains(
+            "Warning: main.gene:2:21: Type error: expected Int, got String in call\n",
+        )?;
+    }
+    Ok(())
 }
 
 fn damaged_code_is_compiled_again() -> Result<(), Failed> {
