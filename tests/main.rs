@@ -8,6 +8,7 @@
 //! | `GENE_TEST_MODES=gc-stress,jit-eager` | runs every program in these modes too |
 //! | `GENE_TEST_PATIENCE=8` | multiplies the time limits |
 //! | `GENE_TEST_ALL=1` | runs chapters whose implementation is not finished |
+//! | `GENE_TASKS_PROGRAMS=10000`, `GENE_TASKS_SEED=7` | other random programs of tasks |
 //! | `UPDATE=1` | rewrites the snapshots in `tests/errors` |
 
 mod suite;
@@ -24,7 +25,7 @@ fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     arguments.test_threads.get_or_insert(THREADS);
 
-    let suites: [(&str, Vec<Trial>); 9] = [
+    let suites: [(&str, Vec<Trial>); 10] = [
         ("format", suite::format::trials()),
         ("layering", suite::layering::trials()),
         ("cli", suite::cli::trials()),
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
         ("conformance", suite::conformance::trials()),
         ("modules", suite::modules::trials()),
         ("hostile", suite::hostile::trials()),
+        ("tasks", suite::tasks::trials()),
     ];
     let sizes: Vec<String> =
         suites.iter().map(|(name, trials)| format!("{name} {}", trials.len())).collect();

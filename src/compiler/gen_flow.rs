@@ -224,7 +224,10 @@ impl Gen<'_> {
         let done = self.e.label();
         self.e.mov(value, iterator);
         self.e.intrinsic(value, Intrinsic::AsyncNext, 1);
+        // Cancelled while it waits for an item, it is left early as well.
+        let waits = self.e.here();
         self.await_reg(value);
+        let waited = self.e.here();
         let test = self.e.alloc();
         self.e.mov(test, value);
         self.e.intrinsic(test, Intrinsic::IsNotFound, 1);
@@ -242,7 +245,9 @@ impl Gen<'_> {
         let target = self.e.label();
         let scopes = self.e.live.len() as u16;
         let catches = false;
-        self.e.regions.push(Region { start, end, target, exception, scopes, catches });
+        for (start, end) in [(waits, waited), (start, end)] {
+            self.e.regions.push(Region { start, end, target, exception, scopes, catches });
+        }
         self.e.place_label(target);
         self.async_close(iterator);
         self.e.abc(Op::Rethrow, exception, 0, 0);

@@ -3,6 +3,7 @@
 
 pub mod modes;
 pub mod process;
+pub mod tasks;
 
 pub mod cli;
 pub mod conformance;
