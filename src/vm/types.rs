@@ -245,7 +245,20 @@ impl Vm {
             return self.type_of_datum(gene, &[]);
         }
         let name = self.name_of(value)?;
-        Some(self.builtin_type(name))
+        Some(self.type_of_name(name))
+    }
+
+    /// The type that has this name in the calling module.
+    fn type_of_name(&mut self, name: Symbol) -> Type {
+        if let Some(module) = self.calling_module() {
+            let slot = module.names.borrow().iter().position(|n| *n == name);
+            if let Some(value) = slot.map(|slot| module.var(slot))
+                && !value.is_unset()
+            {
+                return self.type_named(value, name);
+            }
+        }
+        self.builtin_type(name)
     }
 
     /// The type of what a slot of a module holds, now or later.
