@@ -161,7 +161,7 @@ impl Listing<'_> {
             Role::proto => code.protos.get(number).and_then(|p| p.name).map(name),
             Role::check => code.checks.get(number).map(|c| ty(&c.ty)),
             Role::call => code.calls.get(number).map(call),
-            Role::flag if insn.op == Op::CallX => {
+            Role::flag if matches!(insn.op, Op::CallX | Op::TailCallX) => {
                 CallKind::from_u8(insn.x).map(|kind| format!("{kind:?}").to_lowercase())
             }
             _ => None,

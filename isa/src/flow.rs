@@ -26,7 +26,10 @@ impl Op {
     /// `take_result` follows.
     pub fn is_call(self) -> bool {
         use Op::*;
-        matches!(self, Call | CallModule | CallWithSelf | CallMethod | CallSuper | New | CallX)
+        matches!(
+            self,
+            Call | CallModule | CallWithSelf | CallMethod | CallSuper | New | CallX | TailCallX
+        )
     }
 
     /// Whether it calls in place of its own frame.

@@ -119,6 +119,7 @@ CallMethod "call_method" (a: win, b: cache, c: count) "R[a] := method b of R[a+1
 CallSuper "call_super" (a: win, b: cache, c: count) "R[a] := method b of the parent of the home class, self R[a+1]"
 New "new" (a: win, c: count) "R[a] := new instance of class R[a], constructed with R[a+2], ..."
 CallX "call_x" (a: win, x: flag, bc: call) "any other call, described by Code::calls[bc]; x is a CallKind"
+TailCallX "tail_call_x" (a: win, x: flag, bc: call) "call_x in tail position: a plain function whose result needs no other check than that of the frame takes its place, and what follows is not reached"
 TailCall "tail_call" (a: win, c: count) "returns R[a](...), reusing the frame"
 TailCallModule "tail_call_module" (a: win, x: count, bc: module) "returns M[bc](...), reusing the frame"
 TailCallMethod "tail_call_method" (a: win, b: cache, c: count) "returns a method call, reusing the frame"

@@ -343,7 +343,9 @@ impl Checker<'_> {
             Op::Call | Op::CallWithSelf | Op::CallMethod | Op::CallSuper | Op::New => (a, 2 + c),
             Op::TailCall | Op::TailCallMethod => (a, 2 + c),
             Op::CallModule | Op::TailCallModule => (a, 2 + insn.x as usize),
-            Op::CallX => (a, code.calls[insn.bc() as usize].registers().saturating_add(2)),
+            Op::CallX | Op::TailCallX => {
+                (a, code.calls[insn.bc() as usize].registers().saturating_add(2))
+            }
             Op::Intrinsic => (a, c),
             Op::Interpolate | Op::NewArray | Op::ArrayPush | Op::NewHashMap => (b, c),
             Op::Await => (b, c + insn.x as usize),
@@ -366,7 +368,7 @@ impl Checker<'_> {
     fn flags(&self, pc: usize, insn: Insn) -> Checked {
         let code = self.code;
         match insn.op {
-            Op::CallX => {
+            Op::CallX | Op::TailCallX => {
                 let kind = CallKind::from_u8(insn.x).ok_or("no such kind of call")?;
                 let named = code.calls[insn.bc() as usize].method.is_some();
                 let needed = matches!(kind, CallKind::Method | CallKind::Super);
@@ -426,7 +428,9 @@ impl Checker<'_> {
                 rule(generator, || "only in generators")
             }
             Op::Return | Op::ReturnScoped => rule(!coroutine, || "not in coroutines"),
-            op if op.is_tail_call() => rule(!coroutine, || "not in coroutines"),
+            op if op.is_tail_call() || op == Op::TailCallX => {
+                rule(!coroutine, || "not in coroutines")
+            }
             _ => Ok(()),
         }
     }

@@ -48,9 +48,27 @@ impl Gen<'_> {
         win
     }
 
+    /// A call in tail position for which only the callee can tell whether it
+    /// replaces the frame. If it does not, its result is in the register.
+    pub(super) fn call_in_tail(&mut self, place: Place, call: &Call) -> Reg {
+        if let Target::New(_) = call.target {
+            return self.call(place, call, None);
+        }
+        let win = self.e.alloc();
+        let mark = self.e.mark();
+        self.callee(&call.target, win, mark);
+        self.arguments(&call.args);
+        self.e.reserve(self.e.next);
+        self.e.at(place);
+        let insn = self.general_call(win, &call.target, &call.args);
+        self.e.push(Insn { op: Op::TailCallX, ..insn });
+        self.e.release(mark);
+        win
+    }
+
     /// A call that replaces the frame; false if there is no such instruction for it.
     pub(super) fn tail_call(&mut self, place: Place, call: &Call) -> bool {
-        if !self.is_plain(&call.args) {
+        if !self.is_plain(&call.args) || self.f.result.is_some() {
             return false;
         }
         let count = call.args.positional.len();

@@ -53,7 +53,7 @@ pub(super) struct FuncInfo {
     /// Number of `try` around.
     pub tries: u32,
     result_var: Option<VarId>,
-    result: Option<TypeCheck>,
+    pub(super) result: Option<TypeCheck>,
     /// Number of live scopes in the function's body.
     body_scopes: usize,
 }
@@ -507,7 +507,10 @@ impl<'a> Gen<'a> {
             | Ek::Rethrow(_) => self.jump_form(e),
             Ek::Call(call) if self.can_tail_call() && self.tail_call(e.place, call) => {}
             _ => {
-                let reg = self.any(e);
+                let reg = match &e.kind {
+                    Ek::Call(call) if self.can_tail_call() => self.call_in_tail(e.place, call),
+                    _ => self.any(e),
+                };
                 self.e.at(e.place);
                 self.leave(Exit::Return, Some(reg));
             }
@@ -519,11 +522,7 @@ impl<'a> Gen<'a> {
     pub fn can_tail_call(&self) -> bool {
         let plain = matches!(self.f.kind, FnKind::Function | FnKind::Block | FnKind::Macro);
         let pending = self.e.ctl.iter().any(|c| !matches!(c, Ctl::Loop { .. }));
-        plain
-            && !pending
-            && self.f.tries == 0
-            && self.e.epilogue.is_none()
-            && self.f.result.is_none()
+        plain && !pending && self.f.tries == 0 && self.e.epilogue.is_none()
     }
 
     /// Jumps out of the forms around, doing what they want done first.

@@ -1,6 +1,6 @@
 //! Calls: everything the loop does not do itself.
 
-use gene_isa::{CallDesc, CallKind, FnKind, Symbol};
+use gene_isa::{CallDesc, CallKind, FnKind, Symbol, TypeExpr};
 
 use super::adapter;
 use super::dispatch::EXIT;
@@ -608,10 +608,10 @@ impl Vm {
                 if self.fp == depth {
                     *base = *win;
                     self.fp = depth.sub(1);
-                } else {
+                } else if !self.reuse_frame(depth) {
                     self.forward_result(depth, win);
                 }
-                return Ok(());
+                return self.collect_if_wanted();
             };
             if !with_self {
                 *win.add(1) = f.this.get();
@@ -626,7 +626,56 @@ impl Vm {
                 2 + f.code.data.params.registers() + (f.code.data.kind == FnKind::Macro) as usize;
             std::ptr::copy(win, base, used);
             self.fp = self.fp.sub(1);
-            self.push_frame(f, base)
+            self.push_frame(f, base)?;
+            // Binding allocates, and there may be no other safepoint on the way back here.
+            if exact { Ok(()) } else { self.collect_if_wanted() }
+        }
+    }
+
+    /// A safepoint of the frame that runs now.
+    fn collect_if_wanted(&mut self) -> Result<(), Throw> {
+        if self.heap.wants_collection() { self.collect_here() } else { Ok(()) }
+    }
+
+    /// After a call in tail position from `frame`: lets the frame of the callee
+    /// take its place, if one has been pushed, runs a plain function, and its
+    /// result needs no other check than that of `frame`.
+    pub(super) fn reuse_frame(&mut self, frame: *mut Frame) -> bool {
+        if self.fp != frame.wrapping_add(1) {
+            return false;
+        }
+        // SAFETY: both are frames of the stack, `frame` that of a function (not of a
+        // coroutine: those have no tail calls), and the windows have as many
+        // registers as their code says.
+        unsafe {
+            let (caller, callee) = (*frame, *self.fp);
+            let begins = callee.top.is_null() && callee.pc == callee.code.insns;
+            if !begins || !self.checks_same_result(caller.code, callee.code) {
+                return false;
+            }
+            self.drop_scopes(caller.code, caller.base, 0);
+            std::ptr::copy(callee.base, caller.base, callee.code.nregs as usize);
+            *frame = Frame { base: caller.base, ..callee };
+            self.fp = frame;
+            true
+        }
+    }
+
+    /// Whether what `callee` returns has passed the check of `caller`.
+    fn checks_same_result(&self, caller: Gc<Code>, callee: Gc<Code>) -> bool {
+        if caller == callee || self.no_type_check {
+            return true;
+        }
+        match (&caller.data.result, &callee.data.result) {
+            (None, _) => true,
+            (Some(TypeExpr::Name(a)), _) if a.as_str() == "Any" => true,
+            (Some(TypeExpr::Name(a)), Some(TypeExpr::Name(b))) => {
+                a == b && self.builtins.contains_key(a)
+            }
+            (Some(TypeExpr::Module(a, _)), Some(TypeExpr::Module(b, _))) => {
+                a == b && caller.module == callee.module
+            }
+            _ => false,
         }
     }
 
@@ -655,7 +704,7 @@ impl Vm {
                 let base = (*caller).base;
                 *base = *win;
                 self.fp = caller.sub(1);
-            } else {
+            } else if !self.reuse_frame(caller) {
                 self.forward_result(caller, win);
             }
         }

@@ -825,6 +825,15 @@ impl Vm {
                         reload!();
                         safepoint!();
                     }
+                    Op::TailCallX => {
+                        save!();
+                        let frame = vm.fp;
+                        check!(vm.call_x(base.add(i.a() as usize), i.x(), i.bc()));
+                        vm.reuse_frame(frame);
+                        reload!();
+                        safepoint!();
+                        poll!();
+                    }
                     Op::TailCall => {
                         save!();
                         check!(vm.tail_call(base.add(i.a() as usize), i.c() as u32, false));
@@ -1305,7 +1314,7 @@ impl Vm {
     /// Collects at a safepoint of the running frame.
     #[cold]
     #[inline(never)]
-    fn collect_here(&mut self) -> Result<(), Throw> {
+    pub(super) fn collect_here(&mut self) -> Result<(), Throw> {
         let top = self.frame_top();
         self.collect_above(top)
     }
