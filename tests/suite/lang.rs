@@ -13,7 +13,7 @@ use std::{fs, path::Path, time::Duration};
 use libtest_mimic::{Failed, Trial};
 
 use super::{
-    files_with_extension, folders,
+    files_with_extension, folders, is_left_out,
     modes::{self, GC_STRESS, INTERP, Mode, VERIFY_HEAP},
     process::{Run, difference},
     root, stem,
@@ -37,6 +37,7 @@ pub fn trials() -> Vec<Trial> {
         for program in files_with_extension(&folder, "gene") {
             let source = fs::read_to_string(&program).unwrap_or_default();
             let only = Expectations::read(&source).modes;
+            let left_out = is_left_out(&source);
             for mode in modes::selected(&[INTERP, GC_STRESS, VERIFY_HEAP]) {
                 if only.as_ref().is_some_and(|only| !only.split(' ').any(|name| name == mode.name))
                 {
@@ -44,7 +45,9 @@ pub fn trials() -> Vec<Trial> {
                 }
                 let name = format!("lang::{topic}::{} [{}]", stem(&program), mode.name);
                 let program = program.clone();
-                trials.push(Trial::test(name, move || check(&program, mode)));
+                trials.push(
+                    Trial::test(name, move || check(&program, mode)).with_ignored_flag(left_out),
+                );
             }
         }
     }

@@ -51,3 +51,9 @@ pub fn stem(path: &Path) -> String {
 fn entries(folder: &Path) -> Vec<PathBuf> {
     fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect()
 }
+
+/// Whether a program imports what the Cargo features of this build leave out.
+pub fn is_left_out(source: &str) -> bool {
+    (!cfg!(feature = "http") && source.contains("genex/http"))
+        || (!cfg!(feature = "sqlite") && source.contains("genex/sqlite"))
+}
