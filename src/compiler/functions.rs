@@ -405,7 +405,8 @@ impl Lower<'_> {
                 self.error(place, err::rest_without_name);
                 continue;
             }
-            if text.starts_with(['%', '`']) || text == "=" {
+            let flag = keyword && text.starts_with(['^', '!']);
+            if flag || text.starts_with(['%', '`', '$']) || text == "=" {
                 self.error(place, |s| err::unsupported_param(s, word));
                 continue;
             }

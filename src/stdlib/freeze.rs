@@ -6,9 +6,12 @@ use rustc_hash::FxHashSet;
 
 use super::*;
 use crate::heap::header::{FROZEN, header_of};
-use crate::object::foreign::Foreign;
+use crate::object::foreign::{Foreign, foreign};
 use crate::object::record::as_record;
-use crate::object::{BoundMethod, EnumValue, Function, Gene, HashObject, Kind, Quoted, kind_of};
+use crate::object::{
+    BoundMethod, Code, EnumValue, Function, Gene, HashObject, Interface, Kind, Quoted, kind_of,
+};
+use gene_isa::Op;
 
 pub(super) fn install(vm: &mut Vm) {
     vm.define("freeze", 1, 1, |vm, args| {
@@ -153,6 +156,7 @@ impl Walk {
 
     fn examine_function(&mut self, value: Value, at: usize) {
         let Some(function) = Gc::<Function>::from_value(value) else { return };
+        self.examine_module_variables(function.code, at);
         for scope in function.scopes() {
             // An inner function shares the scopes of the outer ones.
             if !self.seen.insert(std::ptr::from_ref(scope) as u64) {
@@ -160,6 +164,22 @@ impl Walk {
             }
             for slot in scope.slots() {
                 self.visit(slot.get(), at, Step::Inside("captured variable"));
+            }
+        }
+    }
+
+    /// Visits the values of the variables of its module that code uses itself.
+    /// Definitions are code, not data.
+    fn examine_module_variables(&mut self, code: Gc<Code>, at: usize) {
+        for proto in &code.protos {
+            self.examine_module_variables(*proto, at);
+        }
+        for insn in code.data.insns.iter().filter(|insn| insn.op == Op::GetModule) {
+            let value = code.module.var(insn.bc() as usize);
+            let code = [Kind::Function, Kind::Native, Kind::Class, Kind::Namespace, Kind::Enum];
+            let interface = foreign::<Interface>(value).is_some();
+            if !interface && kind_of(value).is_some_and(|kind| !code.contains(&kind)) {
+                self.visit(value, at, Step::Inside("captured variable"));
             }
         }
     }
