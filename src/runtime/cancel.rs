@@ -20,7 +20,10 @@ impl Runtime {
         if let Some(text) = string::text_of(reason) {
             return vm.error(class, code, text).0;
         }
-        let shown = vm.display_data(reason);
+        let shown = match vm.class_of(reason).is_a(vm.class(ClassName::Exception)) {
+            true => vm.exception_message(reason),
+            false => vm.display_data(reason),
+        };
         let exception = vm.error(class, code, &shown).0;
         if let Some(record) = crate::object::record::as_record(exception) {
             record.set(&mut vm.heap, vm.names.cause, reason);

@@ -40,6 +40,8 @@ pub struct TaskScope {
     children: RefCell<Vec<Value>>,
     /// The body is over.
     body_ended: Cell<bool>,
+    /// The scope has ended: failures of its children are no business of its own.
+    over: Cell<bool>,
     /// Future of the end, once somebody waits for it; nil before.
     end: Cell<Value>,
     /// Exception that aborted it, or nil.
@@ -123,6 +125,7 @@ impl Runtime {
             live: Cell::new(0),
             children: RefCell::default(),
             body_ended: Cell::new(false),
+            over: Cell::new(false),
             end: nil(),
             abort: nil(),
             told: nil(),
@@ -161,6 +164,8 @@ impl Runtime {
                 barrier(vm, handle);
             }
         }
+        // An exception of the body is what the scope raises if no child runs.
+        scope.over.set(scope.live.get() == 0 && int_of(kind) == Some(1));
         self.check_children(vm, handle);
         if int_of(kind) != Some(0) || !scope.cancelled.get().is_nil() {
             self.cancel_children(vm, handle);
@@ -173,6 +178,7 @@ impl Runtime {
             return Ok(end.value());
         }
         self.stop_timer(vm, handle);
+        scope.over.set(true);
         match outcome(scope) {
             Some(exception) => Err(Throw(exception)),
             None => Ok(Value::NIL),
@@ -234,6 +240,7 @@ impl Runtime {
         let Some(scope) = foreign::<TaskScope>(handle) else { return };
         let Some(end) = Gc::<Future>::from_value(scope.end.get()) else { return };
         let result = outcome(scope);
+        scope.over.set(true);
         self.stop_timer(vm, handle);
         match result {
             Some(exception) => {
@@ -331,7 +338,7 @@ impl Runtime {
             return;
         }
         let Some(scope) = foreign::<TaskScope>(handle) else { return };
-        if scope.body_ended.get() && scope.live.get() == 0 && scope.end.get().is_nil() {
+        if scope.over.get() {
             return;
         }
         self.observe_failure(future);
