@@ -53,6 +53,35 @@ pub struct Options {
     pub virtual_time: bool,
     /// Ready jobs run in an order that depends on this number.
     pub seed: Option<u64>,
+    /// What becomes machine code.
+    pub jit: JitOptions,
+}
+
+/// When functions and loops become machine code.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum JitMode {
+    /// When they are hot.
+    #[default]
+    On,
+    /// Never.
+    Off,
+    /// At their first call or round; to find disagreement with the interpreter.
+    Eager,
+}
+
+/// How the compiled tier behaves. Without the feature `jit` there is none.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct JitOptions {
+    /// When.
+    pub mode: JitMode,
+    /// Calls after which a function is hot.
+    pub calls: Option<u32>,
+    /// Rounds after which a loop is hot.
+    pub rounds: Option<u32>,
+    /// Write Cranelift's representation of what is compiled to standard error.
+    pub dump_clif: bool,
+    /// Write machine code to standard error.
+    pub dump_asm: bool,
 }
 
 impl Default for Options {
@@ -66,6 +95,7 @@ impl Default for Options {
             verify_heap: false,
             virtual_time: false,
             seed: None,
+            jit: JitOptions::default(),
         }
     }
 }
@@ -85,6 +115,8 @@ pub struct Engine {
     pub vm: Vm,
     compiler: Rc<Compiler>,
     main: Option<Gc<Module>>,
+    #[cfg(feature = "jit")]
+    tier: Option<Rc<crate::tier::Cranelift>>,
 }
 
 /// Compiles pieces of modules; remembers the names of each module.
@@ -263,6 +295,26 @@ fn raise_first(vm: &mut Vm, diagnostics: Vec<Diagnostic>) -> Throw {
     vm.error(class, crate::diag::COMPILE_ERROR, &message)
 }
 
+/// Gives the vm its compiled tier; without one for this processor everything is
+/// interpreted.
+#[cfg(feature = "jit")]
+fn start_tier(vm: &mut Vm, options: &JitOptions) -> Option<Rc<crate::tier::Cranelift>> {
+    use crate::tier::{Cranelift, Dump, Options};
+    if options.mode == JitMode::Off {
+        return None;
+    }
+    let default = Options::default();
+    let options = Options {
+        eager: options.mode == JitMode::Eager,
+        calls: options.calls.unwrap_or(default.calls),
+        rounds: options.rounds.unwrap_or(default.rounds),
+        dump: Dump { clif: options.dump_clif, asm: options.dump_asm },
+    };
+    let tier = Cranelift::new(vm, options).ok()?;
+    vm.set_tier(tier.clone());
+    Some(tier)
+}
+
 impl Engine {
     /// An engine with the whole standard library.
     pub fn new(options: Options) -> Engine {
@@ -293,13 +345,40 @@ impl Engine {
         stdlib::install(&mut vm);
         loader::install(&mut vm);
         vm.refresh_class_ids();
-        let mut engine = Engine { vm, compiler, main: None };
+        #[cfg(feature = "jit")]
+        let tier = start_tier(&mut vm, &options.jit);
+        let mut engine = Engine {
+            vm,
+            compiler,
+            main: None,
+            #[cfg(feature = "jit")]
+            tier,
+        };
         engine.load_prelude();
         if options.gc_stress {
             engine.vm.heap.stress = true;
             engine.vm.heap.request_collection();
         }
         engine
+    }
+
+    /// What was compiled, what was refused, and where compiled code was left; `None`
+    /// if nothing is compiled.
+    pub fn jit_report(&self) -> Option<String> {
+        #[cfg(feature = "jit")]
+        return self.tier.as_ref().map(|tier| tier.report(|report| report.text()));
+        #[cfg(not(feature = "jit"))]
+        None
+    }
+
+    /// Functions and loops compiled, bytes of machine code, nanoseconds of
+    /// compiling.
+    pub fn jit_totals(&self) -> (usize, usize, u64) {
+        #[cfg(feature = "jit")]
+        if let Some(tier) = &self.tier {
+            return tier.report(|report| report.totals());
+        }
+        (0, 0, 0)
     }
 
     fn load_prelude(&mut self) {

@@ -12,6 +12,8 @@ pub mod runtime;
 pub mod source;
 pub mod stdlib;
 pub mod syntax;
+#[cfg(feature = "jit")]
+pub mod tier;
 pub mod value;
 pub mod vm;
 pub use engine::{Engine, Failure, Options};

@@ -85,11 +85,11 @@ impl Params {
             + self.keyword_rest.is_some() as usize
     }
 
-    /// The number of arguments if nothing needs binding: required positional
-    /// parameters only.
+    /// The number of arguments if nothing needs binding in a call without
+    /// keywords: required positional parameters only.
     pub fn exact(&self) -> Option<u16> {
         let plain = self.rest.is_none() && self.keywords.is_empty() && self.keyword_rest.is_none();
-        (plain && self.positional.iter().all(|p| !p.optional && !p.field))
+        (plain && self.positional.iter().all(|p| !p.optional))
             .then_some(self.positional.len() as u16)
     }
 

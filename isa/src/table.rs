@@ -125,6 +125,8 @@ TailCallModule "tail_call_module" (a: win, x: count, bc: module) "returns M[bc](
 TailCallMethod "tail_call_method" (a: win, b: cache, c: count) "returns a method call, reusing the frame"
 Exit "exit" () "leaves the interpreter loop with R[0] of the frame above; emitted by the VM alone, below the frame it was asked to run"
 Poll "poll" () "looks why the interpreter was asked to look up, then goes on where the frame stands; emitted by the VM alone"
+Count "count" () "counts a call of the function, which begins with its first instruction then; emitted by the VM alone"
+Enter "enter" () "runs the function as machine code; emitted by the VM alone"
 TakeResult "take_result" (a: dst) "R[a] := result of the call just before; follows every call in a coroutine, whose window is not on the stack"
 Return "return" (a: src) "leaves the function with R[a]"
 ReturnScoped "return_scoped" (a: src) "gives back the scopes in Code::scope_regs, then leaves with R[a]"

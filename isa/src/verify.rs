@@ -412,7 +412,7 @@ impl Checker<'_> {
         match insn.op {
             Op::Ext => rule(before.is_some_and(|b| b.op.takes_ext()), || "follows nothing"),
             Op::TakeResult => rule(before.is_some_and(|b| b.op.is_call()), || "follows no call"),
-            Op::Exit | Op::Poll => Err("emitted by the vm alone".into()),
+            Op::Exit | Op::Poll | Op::Count | Op::Enter => Err("emitted by the vm alone".into()),
             _ => Ok(()),
         }
     }

@@ -229,7 +229,7 @@ pub struct ProgramFlags {
     #[arg(help_heading = "Seeing what it does")]
     pub dump: Vec<Dump>,
 
-    /// Machine code for hot functions, for none, or for all; no effect yet: all is interpreted
+    /// Machine code for hot functions, for none, or for all
     #[arg(long, value_name = "WHEN", value_enum, default_value_t)]
     #[arg(help_heading = "Machine code")]
     pub jit: Jit,
@@ -245,6 +245,12 @@ pub struct ProgramFlags {
     /// Rounds after which a loop is hot
     #[arg(long, value_name = "N", help_heading = "Machine code")]
     pub jit_loops: Option<u32>,
+
+    /// Print what was compiled, what was not, and where compiled code was left
+    ///
+    /// It goes to standard error.
+    #[arg(long, help_heading = "Machine code")]
+    pub jit_report: bool,
 
     /// Nested calls before a stack overflow is raised
     #[arg(long, value_name = "N", default_value_t = Limits::default().depth as u64)]
@@ -323,6 +329,10 @@ pub enum Dump {
     Syntax,
     /// The bytecode
     Code,
+    /// Cranelift's representation of what is compiled
+    Clif,
+    /// Machine code of what is compiled
+    Asm,
 }
 
 /// A number of bytes: digits, and `k`, `m` or `g` for powers of 1024.

@@ -7,14 +7,14 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::flags::{Color, Dump, ProgramFlags, Switch, Trace};
+use super::flags::{Color, Dump, Jit, ProgramFlags, Switch, Trace};
 use super::inspect::{self, Inspection};
 use super::repl::{self, Answer, Evaluator, Vocabulary};
 use super::stats::{self, Clock};
 use super::terminal::{self, Stdout};
 use super::{FAILED, INTERRUPTED, inspect::listing};
 use crate::diag::{Diagnostic, Style};
-use crate::engine::{Engine, Failure, Options};
+use crate::engine::{Engine, Failure, JitMode, JitOptions, Options};
 use crate::source::{FileId, SourceMap};
 use crate::value::Value;
 use crate::vm::{Limits, interrupt};
@@ -132,6 +132,17 @@ fn engine(flags: &ProgramFlags) -> Engine {
         verify_heap: flags.verify_heap,
         virtual_time: flags.virtual_time,
         seed: flags.seed,
+        jit: JitOptions {
+            mode: match flags.jit {
+                Jit::On => JitMode::On,
+                Jit::Off => JitMode::Off,
+                Jit::Eager => JitMode::Eager,
+            },
+            calls: flags.jit_calls,
+            rounds: flags.jit_loops,
+            dump_clif: flags.dump.contains(&Dump::Clif),
+            dump_asm: flags.dump.contains(&Dump::Asm),
+        },
     });
     engine.vm.trace_gc = flags.trace.contains(&Trace::Gc);
     engine.vm.trace_exec = flags.trace.contains(&Trace::Exec);
@@ -145,8 +156,12 @@ fn engine(flags: &ProgramFlags) -> Engine {
 /// Writes out what is still buffered, and the counters if they are wanted.
 fn finish(engine: &mut Engine, flags: &ProgramFlags, clock: &Clock) -> io::Result<()> {
     engine.vm.out.flush()?;
+    if flags.jit_report {
+        let report = engine.jit_report().unwrap_or_else(|| "nothing is compiled\n".into());
+        io::stderr().write_all(report.as_bytes())?;
+    }
     if flags.stats {
-        let table = stats::report(clock.elapsed(), &engine.vm.heap);
+        let table = stats::report(clock.elapsed(), engine);
         io::stderr().write_all(table.as_bytes())?;
     }
     Ok(())

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use nix::sys::resource::{Usage, UsageWho, getrusage};
 use nix::sys::time::TimeVal;
 
-use crate::heap::Heap;
+use crate::engine::Engine;
 
 /// The beginning of a measurement.
 pub struct Clock {
@@ -53,8 +53,10 @@ fn duration(time: TimeVal) -> Duration {
 }
 
 /// The table that is printed at the end.
-pub fn report(times: Times, heap: &Heap) -> String {
+pub fn report(times: Times, engine: &Engine) -> String {
+    let heap = &engine.vm.heap;
     let gc = &heap.stats;
+    let (compiled, code_bytes, compile_ns) = engine.jit_totals();
     let pauses = [gc.pause_ns, gc.max_pause_ns].map(|ns| shown(Duration::from_nanos(ns)));
     // The kernel counts in KiB.
     let resident = usage().map_or(0, |u| u.max_rss() as usize * 1024);
@@ -70,6 +72,14 @@ pub fn report(times: Times, heap: &Heap) -> String {
         ("scopes", format!("{} live", heap.live_scopes())),
         ("collections", format!("{}, of these {} full", gc.runs, gc.full_runs)),
         ("pauses", format!("{}, longest {}", pauses[0], pauses[1])),
+        (
+            "machine code",
+            format!(
+                "{} in {compiled} functions and loops, {} of compiling",
+                size(code_bytes),
+                shown(Duration::from_nanos(compile_ns))
+            ),
+        ),
     ];
     let mut table = String::new();
     for (name, value) in rows {

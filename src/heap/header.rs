@@ -37,6 +37,9 @@ pub const VISITED: u8 = 8;
 const REMEMBERED: u8 = 0x80;
 
 impl Header {
+    /// Offset of the mark.
+    pub(super) const MARK: usize = std::mem::offset_of!(Header, mark);
+
     /// A header of a new object.
     #[inline(always)]
     pub const fn new(kind: u8) -> Header {

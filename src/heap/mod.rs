@@ -21,6 +21,7 @@
 
 pub mod block;
 pub mod header;
+pub mod layout;
 pub mod marker;
 mod poison;
 pub mod scope;
@@ -139,6 +140,16 @@ impl Heap {
             cell.cast::<T>().write(object);
             Gc::from_ptr(cell.cast())
         }
+    }
+
+    /// Memory for an object of `size` bytes, which the caller has to initialise
+    /// before the next safepoint.
+    pub fn alloc_raw(&mut self, size: usize, finalize: bool) -> NonNull<Header> {
+        let cell = self.space.alloc(size, finalize);
+        if self.space.since_collection > NURSERY_BYTES {
+            self.requested = true;
+        }
+        cell
     }
 
     /// Counts memory that an object holds outside the heap, in bytes.

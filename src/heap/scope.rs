@@ -28,6 +28,11 @@ pub struct Scope {
 const HEAD: usize = size_of::<Scope>();
 
 impl Scope {
+    /// Offset of the pointer to the enclosing scope.
+    pub const PARENT: usize = std::mem::offset_of!(Scope, parent);
+    /// Offset of the variables.
+    pub const SLOTS: usize = HEAD;
+
     /// Number of variables.
     pub fn len(&self) -> usize {
         self.header.extra.get() as usize

@@ -10,7 +10,7 @@ use super::header::Header;
 use super::poison;
 
 /// Largest object that lies in a block, in bytes.
-const SMALL_BYTES: usize = 512;
+pub(super) const SMALL_BYTES: usize = 512;
 const CLASSES: usize = SMALL_BYTES / GRANULE;
 
 /// Cells of one size, with or without finalizers.
@@ -44,7 +44,7 @@ pub struct Space {
     arena: Bump,
     /// Blocks without a size at the moment.
     free: Vec<NonNull<Block>>,
-    classes: Vec<Class>,
+    classes: Box<[Class; 2 * CLASSES]>,
     young_large: Vec<Large>,
     old_large: Vec<Large>,
     large_bytes: usize,
@@ -56,6 +56,16 @@ pub struct Space {
 }
 
 impl Space {
+    /// Offset of the pointer to the classes.
+    pub(super) const CLASSES: usize = std::mem::offset_of!(Space, classes);
+
+    /// Fills in the offsets of allocation classes.
+    pub(super) fn fill(layout: &mut gene_isa::backend::Layout) {
+        layout.class_size = size_of::<Class>() as i32;
+        layout.class_cursor = std::mem::offset_of!(Class, cursor) as i32;
+        layout.class_limit = std::mem::offset_of!(Class, limit) as i32;
+    }
+
     /// Memory for no objects yet.
     pub fn new() -> Space {
         let class = |i: usize| Class {
@@ -73,7 +83,7 @@ impl Space {
         Space {
             arena: Bump::new(),
             free: Vec::new(),
-            classes: (0..2 * CLASSES).map(class).collect(),
+            classes: Box::new(std::array::from_fn(class)),
             young_large: Vec::new(),
             old_large: Vec::new(),
             large_bytes: 0,
@@ -206,7 +216,7 @@ impl Space {
 
     /// Before a full collection: forgets what earlier ones found.
     pub fn clear_marks(&mut self) {
-        for class in &mut self.classes {
+        for class in self.classes.iter_mut() {
             for block in &mut class.blocks {
                 // SAFETY: blocks live as long as the space, and nobody else
                 // looks at them now.
@@ -219,7 +229,7 @@ impl Space {
     /// After marking: finalizes the dead and makes their cells available.
     pub fn sweep(&mut self, full: bool, epoch: u8, finalize: &mut dyn FnMut(&Header)) {
         self.since_collection = 0;
-        for class in &mut self.classes {
+        for class in self.classes.iter_mut() {
             class.sweep(full, self.poison, &mut self.free, finalize);
         }
         self.young_large.retain(|large| {

@@ -1,7 +1,10 @@
 //! Arrays, and the storage of everything that grows.
 
 use std::cell::Cell;
+use std::mem::offset_of;
 use std::ptr::NonNull;
+
+use gene_isa::backend::Layout;
 
 use super::{Kind, Trace};
 use crate::heap::{Gc, Header, Heap, Marker};
@@ -115,6 +118,16 @@ impl Array {
             // SAFETY: `len` values are initialised.
             n => unsafe { std::slice::from_raw_parts(self.data.get(), n) },
         }
+    }
+}
+
+impl Array {
+    /// Fills in the offsets of arrays.
+    pub(super) fn fill(layout: &mut Layout) {
+        layout.array_data = offset_of!(Array, data) as i32;
+        layout.array_len = offset_of!(Array, len) as i32;
+        layout.array_capacity = offset_of!(Array, capacity) as i32;
+        layout.array_size = size_of::<Array>() as i32;
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use gene_isa::{FnKind, Insn, Symbol};
 
+use super::feedback::Tiering;
 use super::{Kind, Namespace, Trace};
 use crate::heap::scope::Scopes;
 use crate::heap::{Gc, Header, Heap, Marker, Scope, Shape};
@@ -38,6 +39,8 @@ pub struct Code {
     pub nregs: u32,
     /// Value of [`Function`]'s `entry` for functions of this code.
     pub entry: u32,
+    /// What the compiled tier knows of it.
+    pub tiering: Tiering,
     /// First constant.
     pub consts: *const Value,
     /// First cache.
@@ -92,6 +95,7 @@ impl Code {
                 insns: data.insns.as_ptr(),
                 nregs: data.nregs as u32,
                 entry,
+                tiering: Tiering::new(data.insns.as_ptr()),
                 consts: consts.as_ptr(),
                 caches: Box::leak(caches).as_mut_ptr(),
                 module,
@@ -125,6 +129,7 @@ impl Trace for Code {
         for proto in &self.protos {
             marker.object(*proto);
         }
+        self.tiering.trace(marker);
         // Cached methods are kept by their classes.
     }
     fn bytes(&self) -> usize {

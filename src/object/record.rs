@@ -2,9 +2,11 @@
 //! describes.
 
 use std::cell::Cell;
+use std::mem::offset_of;
 use std::ptr::NonNull;
 
 use gene_isa::Symbol;
+use gene_isa::backend::Layout;
 
 use super::{Dictionary, Kind, Storage, Trace};
 use crate::heap::{Gc, Header, Heap, Marker, Shape};
@@ -43,6 +45,13 @@ pub fn as_record<'a>(value: Value) -> Option<&'a Record> {
 }
 
 impl Record {
+    /// Fills in the offsets of records.
+    pub(super) fn fill(layout: &mut Layout) {
+        layout.record_shape = offset_of!(Record, shape) as i32;
+        layout.record_more = offset_of!(Record, more) as i32;
+        layout.record_slots = SLOTS as i32;
+    }
+
     /// The shape.
     #[inline(always)]
     pub fn shape(&self) -> &'static Shape {

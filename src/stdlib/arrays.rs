@@ -2,6 +2,8 @@
 
 use std::cmp::Ordering;
 
+use gene_isa::backend::KnownNative;
+
 use super::*;
 use crate::heap::header::header_of;
 use crate::object::foreign::Foreign;
@@ -40,6 +42,10 @@ const METHODS: &Natives = &[
     (&["join"], 0, 1, join),
     (&["to_map"], 0, 0, to_map),
 ];
+
+/// Natives that machine code can do without.
+pub(super) const KNOWN: [(NativeFn, KnownNative); 2] =
+    [(add, KnownNative::ArrayAdd), (size, KnownNative::ArraySize)];
 
 const FUNCTIONS: &Natives = &[(&["len"], 1, 1, len), (&["__sort"], 1, 1, sort)];
 

@@ -88,6 +88,9 @@ pub fn install(vm: &mut Vm) {
     system::install(vm);
     time::install(vm);
     vm_stats::install(vm);
+    for (native, known) in arrays::KNOWN.into_iter().chain(numbers::KNOWN) {
+        vm.known_natives.insert(crate::object::NativePtr::from_fn(native).0, known);
+    }
 }
 
 /// Names, least and greatest number of arguments, and function of natives.

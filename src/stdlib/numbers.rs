@@ -2,10 +2,12 @@
 
 use std::cmp::Ordering;
 
+use gene_isa::backend::KnownNative;
+
 use super::{Natives, Outcome, int, methods};
 use crate::object::misc::int_of;
 use crate::value::Value;
-use crate::vm::{ANY, Args, ClassName, Vm};
+use crate::vm::{ANY, Args, ClassName, NativeFn, Vm};
 
 pub(super) fn install(vm: &mut Vm) {
     for (names, min, max, function) in GLOBAL {
@@ -34,11 +36,18 @@ const GLOBAL: &Natives = &[
     (&["floor"], 1, 1, |vm, args| rounded(vm, args, f64::floor)),
     (&["ceil"], 1, 1, |vm, args| rounded(vm, args, f64::ceil)),
     (&["round"], 1, 1, |vm, args| rounded(vm, args, f64::round)),
-    (&["sqrt"], 1, 1, |vm, args| float(vm, args, f64::sqrt)),
+    (&["sqrt"], 1, 1, sqrt),
     (&["pow"], 2, 2, pow),
     (&["random"], 0, 0, |_, _| Ok(Value::float(fastrand::f64()))),
     (&["random_int"], 1, 2, random_int),
 ];
+
+/// Natives that machine code can do without.
+pub(super) const KNOWN: [(NativeFn, KnownNative); 1] = [(sqrt, KnownNative::Sqrt)];
+
+fn sqrt(vm: &mut Vm, args: Args) -> Outcome {
+    float(vm, args, f64::sqrt)
+}
 
 const MATH: &Natives = &[
     (&["sin"], 1, 1, |vm, args| float(vm, args, f64::sin)),

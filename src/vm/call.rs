@@ -500,7 +500,8 @@ impl Vm {
             for register in &code.data.scope_regs {
                 *win.add(*register as usize) = Value::NIL;
             }
-            *frame = Frame { pc: code.insns, base: win, code, top: std::ptr::null_mut() };
+            let pc = code.tiering.start.get();
+            *frame = Frame { pc, base: win, code, top: std::ptr::null_mut() };
         }
         self.fp = frame;
         Ok(())
@@ -960,6 +961,31 @@ impl Vm {
             *win.add(1) = instance;
         }
         self.enter_call(win, count, true, keywords)
+    }
+
+    /// The constructor of a class of which `new` makes plain instances, nil if it
+    /// has none; `None` for other classes.
+    pub fn plain_ctor(&self, class: Gc<Class>) -> Option<Value> {
+        let ctor = class.find_ctor();
+        let plain = Gc::<Native>::from_value(ctor).is_none() && self.is_instantiable(class);
+        plain.then_some(ctor)
+    }
+
+    /// The function of the program that runs when this value is called or
+    /// instantiated, if it is a plain one.
+    pub fn function_called(&self, callee: Value) -> Option<Gc<Function>> {
+        let callee = match Gc::<Class>::from_value(callee) {
+            Some(class) => self.plain_ctor(class)?,
+            None => callee,
+        };
+        Gc::from_value(callee)
+    }
+
+    /// Whether loading a constant gives the constant itself, and no copy.
+    pub fn is_shared(&self, value: Value) -> bool {
+        let copied = Some(Kind::Array) == kind_of(value)
+            || matches!(kind_of(value), Some(Kind::Map | Kind::Gene | Kind::HashObject));
+        !copied
     }
 
     /// Whether `new` makes plain instances: of user classes and `Object`.

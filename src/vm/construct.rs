@@ -169,6 +169,8 @@ impl Vm {
     pub(super) fn add_ctor(&mut self, class: Value, function: Value) -> Result<(), Throw> {
         let Some(class) = Gc::<Class>::from_value(class) else { return Ok(()) };
         self.set_home(function, class);
+        // Machine code knows the constructors of classes.
+        self.cache_epoch += 1;
         class.ctor.set(function);
         if let Some(f) = Gc::<Function>::from_value(function) {
             let fields = f.code.data.fields as u32;

@@ -13,11 +13,13 @@
 use std::io::Write;
 use std::ptr::NonNull;
 
+use gene_isa::backend::Entry;
 use gene_isa::value::{INT_BIAS, INT_FLOOR};
 use gene_isa::{Insn, Intrinsic, NO_SCOPE, Op, Special, Symbol};
 
 use super::error::Throw;
 use super::native::Args;
+use super::tiering::call_entrance;
 use super::{Vm, arith};
 use crate::heap::{Gc, Scope};
 use crate::object::function::ENTRY_SCOPES;
@@ -27,6 +29,21 @@ use crate::value::Value;
 
 /// What a stub frame below the first frame of a run goes on with.
 pub(super) static EXIT: [Insn; 2] = [Insn { op: Op::Exit, x: 0, a: 0, b: 0, c: 0 }; 2];
+
+/// How the loop runs.
+pub(super) mod mode {
+    /// As fast as it can.
+    pub const NORMAL: u8 = 0;
+    /// Each instruction is written down before it runs.
+    pub const TRACE: u8 = 1;
+    /// Each instruction is noted for the compiled tier before it runs.
+    pub const RECORD: u8 = 2;
+    /// One instruction, for compiled code.
+    pub const STEP: u8 = 3;
+}
+
+/// Stands in a [`Throw`] for "go on in another mode"; no program sees it.
+const OTHER_MODE: Value = Value::from_bits(gene_isa::value::TAG_SPECIAL | 0xFFFD);
 
 /// Where loops go on when somebody asked the interpreter to look up.
 static POLL: [Insn; 1] = [Insn { op: Op::Poll, x: 0, a: 0, b: 0, c: 0 }];
@@ -82,15 +99,23 @@ unsafe fn scope_in(value: Value) -> NonNull<Scope> {
 impl Vm {
     /// Runs the frame at `fp` until the stub frame below it is reached.
     pub(super) fn run(&mut self) -> Result<Value, Throw> {
-        match self.trace_exec {
-            true => self.run_loop::<true>(),
-            false => self.run_loop::<false>(),
+        loop {
+            let result = match self.mode {
+                _ if self.trace_exec => self.run_loop::<{ mode::TRACE }>(),
+                mode::RECORD => self.run_loop::<{ mode::RECORD }>(),
+                _ => self.run_loop::<{ mode::NORMAL }>(),
+            };
+            if result != Err(Throw(OTHER_MODE)) {
+                return result;
+            }
         }
     }
 
-    /// The loop; with `TRACE`, each instruction is written down before it runs.
-    fn run_loop<const TRACE: bool>(&mut self) -> Result<Value, Throw> {
+    /// The loop in one of its modes. [`mode::STEP`] returns before the second
+    /// instruction, whatever frame that belongs to.
+    pub(super) fn run_loop<const MODE: u8>(&mut self) -> Result<Value, Throw> {
         let vm = self;
+        let mut stepped = false;
         // SAFETY: (for the whole loop) see the head of the file.
         unsafe {
             let mut code = (*vm.fp).code;
@@ -148,11 +173,34 @@ impl Vm {
             // call here, which would cost every loop registers.
             macro_rules! poll {
                 () => {
-                    if vm.interrupt.is_set() {
-                        save!();
-                        pc = POLL.as_ptr();
+                    if MODE != mode::STEP {
+                        vm.budget -= 1;
+                        if vm.budget < 0 {
+                            save!();
+                            pc = POLL.as_ptr();
+                        }
                     }
                 };
+            }
+            // Goes on in the mode that was asked for.
+            macro_rules! switch {
+                () => {
+                    if MODE == mode::NORMAL && vm.mode != mode::NORMAL {
+                        save!();
+                        return Err(Throw(OTHER_MODE));
+                    }
+                };
+            }
+            // After machine code.
+            macro_rules! native_ended {
+                ($code:expr, $entry:expr, $status:expr, $frame:expr, $base:expr) => {{
+                    if let Err(throw) = vm.native_ended($code, $entry, $status, $frame, $base) {
+                        // The frame is gone: `raise!` must not save `pc`.
+                        vm.unwind(throw)?;
+                    }
+                    reload!();
+                    switch!();
+                }};
             }
             macro_rules! arith {
                 ($i:ident, $int:expr, $float:tt, $slow:ident) => {{
@@ -246,7 +294,7 @@ impl Vm {
                     vm.fp = frame;
                     base = win;
                     code = callee;
-                    pc = callee.insns;
+                    pc = callee.tiering.start.get();
                 }};
             }
             // Calls a native that takes this many arguments. Frames stay as they
@@ -336,8 +384,19 @@ impl Vm {
             }
 
             loop {
-                if TRACE {
+                if MODE == mode::STEP {
+                    if stepped {
+                        save!();
+                        return Ok(Value::NIL);
+                    }
+                    stepped = true;
+                }
+                if MODE == mode::TRACE {
                     vm.trace_insn(code, pc);
+                }
+                if MODE == mode::RECORD && !(vm.mode == mode::RECORD && vm.record(code, pc, base)) {
+                    save!();
+                    return Err(Throw(OTHER_MODE));
                 }
                 let op = (*pc).op;
                 pc = pc.add(1);
@@ -887,6 +946,29 @@ impl Vm {
                             pc = pc.add(1);
                             raise!(throw);
                         }
+                        if let Some((at, native)) = vm.loop_polled() {
+                            let frame = vm.fp;
+                            let status = native(vm, frame, base);
+                            native_ended!(code, Entry::Loop(at), status, frame, base);
+                        }
+                        switch!();
+                    }
+                    Op::Count => {
+                        pc = code.insns;
+                        vm.counted(code);
+                        // Eager compilation has already made machine code.
+                        if code.tiering.native.get() != 0 {
+                            pc = code.tiering.start.get();
+                        }
+                        switch!();
+                    }
+                    Op::Enter => {
+                        pc = code.insns;
+                        if vm.has_stack() {
+                            let frame = vm.fp;
+                            let status = call_entrance(code)(vm, frame, base);
+                            native_ended!(code, Entry::Call, status, frame, base);
+                        }
                     }
                     Op::TakeResult => {
                         let top = (*vm.fp).top;
@@ -1266,7 +1348,7 @@ impl Vm {
     }
 
     /// The home class of the running function.
-    fn home_of(&self, running: Value) -> Value {
+    pub(super) fn home_of(&self, running: Value) -> Value {
         Gc::<Function>::from_value(running).map_or(Value::NIL, |f| f.home.get())
     }
 

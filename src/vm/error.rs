@@ -176,7 +176,8 @@ impl Vm {
     }
 
     /// `file:line:column` of an instruction.
-    pub(super) fn place_of(&self, code: Gc<Code>, pc: u32) -> Option<String> {
+    /// `file:line:column` of an instruction.
+    pub fn place_of(&self, code: Gc<Code>, pc: u32) -> Option<String> {
         self.place(self.span_of(code, pc))
     }
 

@@ -42,6 +42,7 @@ impl Vm {
         let keysets = data.keysets.iter().map(|keys| self.shape_of(keys)).collect();
         let code = Code::new(&mut self.heap, module, data.clone(), consts, protos, keysets);
         self.any_code = Some(code);
+        self.count_calls(code);
         code
     }
 

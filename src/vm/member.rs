@@ -200,8 +200,17 @@ impl Vm {
         if kind_of(object) != Some(Kind::Instance) {
             return true;
         }
-        let class = self.class_of(object);
+        self.is_plain_field_in(self.class_of(object), name)
+    }
+
+    fn is_plain_field_in(&self, class: Gc<Class>, name: Symbol) -> bool {
         !class.closed.get() || class.field(name).is_some_and(|f| f.ty.is_nil())
+    }
+
+    /// The same for records of a shape.
+    pub fn is_plain_field_of(&self, shape: &Shape, name: Symbol) -> bool {
+        let class = Gc::<Class>::from_value(Value::from_bits(shape.class.get()));
+        class.is_none_or(|class| self.is_plain_field_in(class, name))
     }
 
     /// `object/name = value`

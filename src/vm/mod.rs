@@ -23,14 +23,18 @@ pub mod eval;
 pub mod import;
 pub mod intercept;
 mod interfaces;
+pub mod helpers;
 mod intrinsics;
 mod iterate;
+pub mod layout;
 mod load;
 pub mod member;
 pub mod native;
+mod record;
 mod selector;
 pub mod stack;
 pub mod tasks;
+pub mod tiering;
 pub mod types;
 mod unwind;
 
@@ -41,6 +45,7 @@ use std::task::Waker;
 use std::thread::Thread;
 use std::time::{Duration, Instant};
 
+use gene_isa::backend::KnownNative;
 use gene_isa::{FnKind, Symbol};
 use rustc_hash::FxHashMap;
 
@@ -216,6 +221,11 @@ impl Interrupt {
         self.0.bits.load(Ordering::Relaxed) & interrupt::CANCEL != 0
     }
 
+    /// Address of the word that holds the bits, for machine code.
+    fn address(&self) -> usize {
+        self.0.bits.as_ptr() as usize
+    }
+
     #[inline(always)]
     fn is_set(&self) -> bool {
         self.0.bits.load(Ordering::Relaxed) != 0
@@ -238,6 +248,20 @@ pub struct Vm {
     top: *mut Value,
     /// Nested runs of the interpreter.
     nesting: u32,
+    /// How the loop runs, see [`dispatch::mode`].
+    mode: u8,
+    /// Back edges until the loop looks up.
+    budget: i32,
+    /// Machine code is not entered with the native stack below this address.
+    native_limit: usize,
+    /// The result of compiled code that is not of the representation promised.
+    native_result: Value,
+    /// The exception that has left compiled code.
+    raised: Value,
+    /// The compiled tier.
+    pub tiers: tiering::Tiers,
+    /// Natives that machine code can do without, by address.
+    pub known_natives: FxHashMap<*const (), KnownNative>,
     /// The built-in classes by [`ClassName`].
     classes: Vec<Gc<Class>>,
     other_classes: FxHashMap<Symbol, Gc<Class>>,
@@ -320,7 +344,8 @@ impl Vm {
     pub fn new(limits: Limits) -> Vm {
         let heap = Heap::new(KINDS);
         let registers = Region::new(STACK_REGISTERS);
-        let frame_stack = Region::<Frame>::new(limits.depth + 64);
+        // Stubs below runs of the interpreter that machine code began do not count.
+        let frame_stack = Region::<Frame>::new(2 * limits.depth + 64);
         let mut vm = Vm {
             heap,
             fp: frame_stack.start(),
@@ -331,6 +356,13 @@ impl Vm {
             registers,
             frame_stack,
             nesting: 0,
+            mode: dispatch::mode::NORMAL,
+            budget: tiering::BUDGET,
+            native_limit: usize::MAX,
+            native_result: Value::NIL,
+            raised: Value::NIL,
+            tiers: tiering::Tiers::default(),
+            known_natives: FxHashMap::default(),
             classes: Vec::new(),
             other_classes: FxHashMap::default(),
             foreign_classes: Default::default(),
@@ -471,6 +503,7 @@ impl Vm {
         let (first, last) = (self.frame_stack.start(), self.fp);
         let Vm { heap, roots, classes, other_classes, builtins, globals, modules, kwargs, .. } =
             self;
+        let (raised, native_result, tiers) = (self.raised, self.native_result, &self.tiers);
         let (tasks, event_loop) = (&mut self.tasks, &self.event_loop);
         let (user_classes, do_nothing, any_code) =
             (&self.user_classes, self.do_nothing, self.any_code);
@@ -500,6 +533,12 @@ impl Vm {
                 event_loop.trace(marker);
             }
             marker.value(*kwargs);
+            marker.value(raised);
+            marker.value(native_result);
+            marker.values(&tiers.constants);
+            if let Some(code) = tiers.watched() {
+                marker.object(code);
+            }
             marker.value(do_nothing);
             if let Some(code) = any_code {
                 marker.object(code);

@@ -1,0 +1,366 @@
+//! Control flow: blocks, their order, dominators, loops, and which registers
+//! are live.
+
+use gene_isa::backend::Refusal;
+use gene_isa::{Code, Op};
+
+use crate::effects::effects;
+
+/// Larger functions stay interpreted.
+const MAX_INSNS: usize = 6000;
+const MAX_REGISTERS: usize = 400;
+
+/// A set of registers.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Registers(Vec<u64>);
+
+impl Registers {
+    /// The empty set, with room for `count` registers.
+    pub fn new(count: usize) -> Registers {
+        Registers(vec![0; count.div_ceil(64)])
+    }
+
+    pub fn insert(&mut self, register: u16) {
+        self.0[register as usize / 64] |= 1 << (register % 64);
+    }
+
+    pub fn remove(&mut self, register: u16) {
+        self.0[register as usize / 64] &= !(1 << (register % 64));
+    }
+
+    pub fn contains(&self, register: u16) -> bool {
+        self.0[register as usize / 64] >> (register % 64) & 1 == 1
+    }
+
+    /// Adds all of `other`; whether that changed anything.
+    pub fn union(&mut self, other: &Registers) -> bool {
+        let mut changed = false;
+        for (word, more) in self.0.iter_mut().zip(&other.0) {
+            changed |= *more & !*word != 0;
+            *word |= more;
+        }
+        changed
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = u16> + '_ {
+        self.0.iter().enumerate().flat_map(|(i, word)| {
+            let mut bits = *word;
+            std::iter::from_fn(move || {
+                let bit = bits.trailing_zeros();
+                (bit < 64).then(|| {
+                    bits &= bits - 1;
+                    (i * 64) as u16 + bit as u16
+                })
+            })
+        })
+    }
+
+    fn truncate(&mut self, from: u16) {
+        let doomed: Vec<u16> = self.iter().filter(|r| *r >= from).collect();
+        for register in doomed {
+            self.remove(register);
+        }
+    }
+}
+
+/// A run of instructions that is entered at its first and left at its last.
+#[derive(Debug)]
+pub struct Block {
+    /// First instruction.
+    pub start: usize,
+    /// One past the last.
+    pub end: usize,
+    /// Where it goes on: first the jump, then what follows.
+    pub succs: Vec<usize>,
+    pub preds: Vec<usize>,
+    /// Of a loop header: the registers written inside, else `None`.
+    pub loop_writes: Option<Registers>,
+    /// Of a loop header: whether something inside calls.
+    pub loop_calls: bool,
+}
+
+/// The control flow of a function from one entry on, without handlers of
+/// exceptions.
+#[derive(Debug)]
+pub struct Flow {
+    /// In reverse postorder; the first is the entry.
+    pub blocks: Vec<Block>,
+    /// Registers that are live before each instruction.
+    pub live: Vec<Registers>,
+    /// Whether there is a loop with a call inside.
+    pub calls_in_loops: bool,
+}
+
+/// The instruction that follows the one at `pc`.
+pub fn next(code: &Code, pc: usize) -> usize {
+    pc + 1 + code.insns[pc].op.takes_ext() as usize
+}
+
+/// Where the instruction at `pc` may go on: the jump first. Compiled code does
+/// not follow iterators that are not built in.
+pub fn targets(code: &Code, pc: usize) -> Vec<usize> {
+    let insn = code.insns[pc];
+    let mut all = Vec::new();
+    if let Some(target) = insn.jump_target(pc) {
+        all.push(target as usize);
+    }
+    match insn.skip() {
+        Some(skip) => all.push(pc + 1 + skip as usize),
+        None if !insn.op.ends_path() => all.push(next(code, pc)),
+        None => {}
+    }
+    all
+}
+
+/// Whether compiled code may call at this instruction.
+pub fn may_call(op: Op) -> bool {
+    use Op::*;
+    !matches!(
+        op,
+        Move | LoadInt | LoadSpecial | GetModule | SetModule | Add | Sub | Mul | Div | Mod | AddI
+            | SubI | MulI | DivI | ModI | Lt | Le | Jump | Loop | JumpIf | JumpIfNot | JumpLt
+            | JumpLe | JumpNotLt | JumpNotLe | JumpLtI | JumpLeI | JumpGtI | JumpGeI | JumpNotLtI
+            | JumpNotLeI | JumpNotGtI | JumpNotGeI | JumpEqI | JumpNeI | JumpIfNil | JumpIfVoid
+            | JumpIfSet | LoopLt | LoopLe | LoopLtI | LoopLeI | LoopGtI | LoopGeI | LoopNeI
+            | RangeLoop | IterNext | GetIndex | SetIndex | GetIndexI | SetIndexI | GetProp
+            | GetScope | GetUp | CheckSet | CheckFound | Return
+    )
+}
+
+impl Flow {
+    /// The flow of `code` from `entry` on.
+    ///
+    /// # Errors
+    /// What cannot be compiled.
+    pub fn new(code: &Code, entry: usize) -> Result<Flow, Refusal> {
+        if code.insns.len() > MAX_INSNS || code.nregs as usize > MAX_REGISTERS {
+            return Err(Refusal::new("the function is too large"));
+        }
+        let blocks = order(code, entry);
+        let mut flow = Flow { blocks, live: liveness(code), calls_in_loops: false };
+        flow.find_loops(code)?;
+        flow.calls_in_loops = flow.blocks.iter().any(|b| b.loop_calls);
+        Ok(flow)
+    }
+
+    fn find_loops(&mut self, code: &Code) -> Result<(), Refusal> {
+        let dominators = self.dominators();
+        let dominates = |over: usize, mut block: usize| loop {
+            if over == block {
+                return true;
+            }
+            if block == 0 {
+                return false;
+            }
+            block = dominators[block];
+        };
+        for block in 0..self.blocks.len() {
+            for succ in self.blocks[block].succs.clone() {
+                if succ > block {
+                    continue;
+                }
+                if !dominates(succ, block) {
+                    return Err(Refusal::new("a loop has two entries"));
+                }
+                self.add_loop(code, succ, block);
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the natural loop of a back edge into account.
+    fn add_loop(&mut self, code: &Code, header: usize, tail: usize) {
+        let mut body = vec![header];
+        let mut todo = vec![tail];
+        while let Some(block) = todo.pop() {
+            if !body.contains(&block) {
+                body.push(block);
+                todo.extend(&self.blocks[block].preds);
+            }
+        }
+        let count = code.nregs as usize;
+        let mut writes =
+            self.blocks[header].loop_writes.take().unwrap_or_else(|| Registers::new(count));
+        let mut calls = self.blocks[header].loop_calls;
+        for block in body {
+            for pc in self.blocks[block].start..self.blocks[block].end {
+                calls |= may_call(code.insns[pc].op);
+                let e = effects(code, pc);
+                e.defs.iter().chain(&e.clobbers).for_each(|r| writes.insert(*r));
+                if let Some(from) = e.kills {
+                    (from..code.nregs).for_each(|r| writes.insert(r));
+                }
+            }
+        }
+        self.blocks[header].loop_writes = Some(writes);
+        self.blocks[header].loop_calls = calls;
+    }
+
+    /// The immediate dominator of each block, after Cooper, Harvey and Kennedy,
+    /// *A Simple, Fast Dominance Algorithm* (2001).
+    fn dominators(&self) -> Vec<usize> {
+        const NONE: usize = usize::MAX;
+        let mut dominator = vec![NONE; self.blocks.len()];
+        dominator[0] = 0;
+        let mut changed = true;
+        while changed {
+            changed = false;
+            for block in 1..self.blocks.len() {
+                let known = self.blocks[block].preds.iter().filter(|p| dominator[**p] != NONE);
+                let new = known.copied().reduce(|mut a, mut b| {
+                    while a != b {
+                        while a > b {
+                            a = dominator[a];
+                        }
+                        while b > a {
+                            b = dominator[b];
+                        }
+                    }
+                    a
+                });
+                let new = new.unwrap_or(0);
+                changed |= dominator[block] != new;
+                dominator[block] = new;
+            }
+        }
+        dominator
+    }
+}
+
+/// Blocks that can be reached, in reverse postorder.
+fn order(code: &Code, entry: usize) -> Vec<Block> {
+    let count = code.insns.len();
+    let (mut reached, mut leader) = (vec![false; count], vec![false; count]);
+    leader[entry] = true;
+    let mut todo = vec![entry];
+    while let Some(pc) = todo.pop() {
+        if std::mem::replace(&mut reached[pc], true) {
+            continue;
+        }
+        let all = targets(code, pc);
+        let jumps = code.insns[pc].jump().is_some();
+        for target in all {
+            leader[target] |= jumps;
+            todo.push(target);
+        }
+    }
+    // Postorder of blocks, with a stack of our own.
+    let end_of = |start: usize| {
+        let mut pc = start;
+        loop {
+            let after = next(code, pc);
+            let ends = code.insns[pc].op.ends_path() || code.insns[pc].jump().is_some();
+            if ends || leader[after] {
+                return (pc, after);
+            }
+            pc = after;
+        }
+    };
+    let mut postorder: Vec<usize> = Vec::new();
+    let mut seen = vec![false; count];
+    seen[entry] = true;
+    let mut stack = vec![(entry, targets(code, end_of(entry).0))];
+    while let Some((start, succs)) = stack.last_mut() {
+        match succs.pop() {
+            Some(succ) if !seen[succ] => {
+                seen[succ] = true;
+                stack.push((succ, targets(code, end_of(succ).0)));
+            }
+            Some(_) => {}
+            None => {
+                postorder.push(*start);
+                stack.pop();
+            }
+        }
+    }
+    postorder.reverse();
+    let mut number = vec![usize::MAX; count];
+    for (i, start) in postorder.iter().enumerate() {
+        number[*start] = i;
+    }
+    let mut blocks: Vec<Block> = postorder
+        .iter()
+        .map(|start| {
+            let (last, end) = end_of(*start);
+            let succs = targets(code, last).into_iter().map(|t| number[t]).collect();
+            let preds = Vec::new();
+            Block { start: *start, end, succs, preds, loop_writes: None, loop_calls: false }
+        })
+        .collect();
+    for block in 0..blocks.len() {
+        for succ in blocks[block].succs.clone() {
+            blocks[succ].preds.push(block);
+        }
+    }
+    blocks
+}
+
+/// Registers live before each instruction, over all paths: those of handlers
+/// and of the interpreter as well.
+fn liveness(code: &Code) -> Vec<Registers> {
+    let registers = code.nregs as usize;
+    let count = code.insns.len();
+    let mut live = vec![Registers::new(registers); count];
+    let all: Vec<_> = (0..count).map(|pc| effects(code, pc)).collect();
+    let mut changed = true;
+    while changed {
+        changed = false;
+        for pc in (0..count).rev() {
+            let mut set = Registers::new(registers);
+            let mut follow = |target: usize| {
+                if target < count {
+                    set.union(&live[target]);
+                }
+            };
+            targets(code, pc).into_iter().for_each(&mut follow);
+            if code.insns[pc].skip().is_some() {
+                follow(pc + 1);
+            }
+            let e = &all[pc];
+            if let Some(from) = e.kills {
+                set.truncate(from);
+            }
+            e.defs.iter().for_each(|r| set.remove(*r));
+            for handler in &code.handlers {
+                if (handler.start as usize) <= pc && pc < handler.end as usize {
+                    let mut caught = live[handler.target as usize].clone();
+                    caught.remove(handler.exception);
+                    set.union(&caught);
+                }
+            }
+            e.uses.iter().for_each(|r| set.insert(*r));
+            changed |= live[pc].union(&set);
+        }
+    }
+    live
+}
+
+#[cfg(test)]
+mod tests {
+    use gene_isa::assemble;
+
+    use super::*;
+
+    const LOOP: &str = ".function f\n.registers 6\n.param n\nload_int r3 0\nload_int r4 0\n\
+        L0:\nadd r3 r3 r4\nadd_i r4 r4 1\nloop_lt r4 r2 L0\nreturn r3\n.end";
+
+    #[test]
+    fn loops_know_what_they_write() {
+        let code = assemble(LOOP).unwrap();
+        let flow = Flow::new(&code, 0).unwrap();
+        assert_eq!(flow.blocks.len(), 3);
+        let writes = flow.blocks[1].loop_writes.as_ref().unwrap();
+        assert_eq!(writes.iter().collect::<Vec<_>>(), [3, 4]);
+        assert!(!flow.calls_in_loops);
+        assert_eq!(flow.live[2].iter().collect::<Vec<_>>(), [2, 3, 4]);
+        assert_eq!(flow.live[5].iter().collect::<Vec<_>>(), [3]);
+    }
+
+    #[test]
+    fn a_loop_can_be_the_entry() {
+        let code = assemble(LOOP).unwrap();
+        let flow = Flow::new(&code, 2).unwrap();
+        assert_eq!(flow.blocks[0].start, 2);
+        assert!(flow.blocks[0].loop_writes.is_some());
+    }
+}

@@ -1,0 +1,938 @@
+//! What each instruction will be compiled to, and the types that follow.
+//!
+//! The interpreter's feedback says which kinds an instruction has met. Where
+//! these are few, the instruction becomes a guard and machine arithmetic, and
+//! from there on its operands are known to be of these kinds. [`Infer`] decides
+//! that for one instruction given the types before it, and [`solve`] finds the
+//! types at the entry of each block: a forward analysis over intervals with
+//! widening at loops (Cousot and Cousot, *Abstract Interpretation*, POPL 1977).
+//! Lowering asks the same questions with the same types, so both agree.
+
+use gene_isa::backend::{Callee, Direct, Entry, Feedback, Kinds, KnownNative, Rep, Request, Seen};
+use gene_isa::backend::{ClassTarget, Target};
+use gene_isa::value::{INT_MAX, INT_MIN};
+use gene_isa::{Code, Insn, Op, Special};
+
+use crate::flow::Flow;
+use crate::types::Ty;
+
+/// How arithmetic and comparison are done.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Num {
+    /// Both operands are Ints.
+    Int,
+    /// Both are numbers, one of them a Float for certain.
+    Float,
+    /// By the interpreter.
+    Generic,
+    /// Not at all: it has never run like this.
+    Exit,
+}
+
+/// How equality is decided.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Same {
+    /// Both are Ints.
+    Int,
+    /// Both are Floats.
+    Float,
+    /// By the words.
+    Identity,
+    /// By the interpreter.
+    Generic,
+    /// It has never run like this.
+    Exit,
+}
+
+/// How logic on values of any kind is done.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Logic {
+    /// Bit by bit.
+    Bits,
+    /// By what is truthy.
+    Truth,
+    /// By the interpreter.
+    Generic,
+    /// It has never run.
+    Exit,
+}
+
+/// How a call is made.
+#[derive(Clone, Debug)]
+pub enum CallPlan<'a> {
+    /// From machine code to machine code.
+    Direct(&'a Callee, Direct),
+    /// A function of the program, with the interpreter's help.
+    Function(&'a Callee),
+    /// A native.
+    Native(u64, KnownNative),
+    /// A new instance; the constructor is called as the inner plan says.
+    New(&'a ClassTarget),
+    /// By class of the receiver.
+    Methods(Vec<(u32, CallPlan<'a>)>),
+    /// By the interpreter.
+    Generic,
+    /// It has never run.
+    Exit,
+}
+
+/// The questions, with what they depend on.
+pub struct Infer<'a> {
+    pub code: &'a Code,
+    pub feedback: &'a Feedback,
+    /// The signature of the function itself, if it can be called directly.
+    pub own: Option<Direct>,
+}
+
+fn is_single(kinds: Kinds) -> bool {
+    kinds.0.count_ones() == 1
+}
+
+/// Kinds that operators of bits take apart from Ints, and large Ints.
+const BITS: Kinds = Kinds::INT.with(Kinds::OBJECT);
+
+impl<'a> Infer<'a> {
+    pub fn new(request: &Request<'a>) -> Infer<'a> {
+        let (code, feedback) = (request.code, request.feedback);
+        let mut infer = Infer { code, feedback, own: None };
+        if request.entry == Entry::Call && code.params.exact().is_some() {
+            let rep = |kinds: &Kinds| Ty::of(*kinds).rep();
+            let count = code.params.positional.len();
+            let params = (0..count)
+                .map(|i| feedback.params.get(i).map_or(Rep::Value, rep))
+                .collect();
+            let uses_self = uses_self(code);
+            infer.own = Some(Direct { cell: 0, params, result: infer.result(), uses_self });
+        }
+        infer
+    }
+
+    /// How most results are handed out.
+    fn result(&self) -> Rep {
+        let returns = self.code.insns.iter().zip(&self.feedback.seen);
+        let kinds = returns
+            .filter(|(insn, seen)| matches!(insn.op, Op::Return | Op::ReturnScoped) && seen.ran)
+            .fold(Kinds::NONE, |kinds, (_, seen)| kinds.with(seen.kinds[0]));
+        Ty::of(kinds).rep()
+    }
+
+    pub fn seen(&self, pc: usize) -> &'a Seen {
+        &self.feedback.seen[pc]
+    }
+
+    /// The kinds to expect of an operand: what it can be, and has been.
+    pub fn expect(&self, pc: usize, operand: usize, ty: Ty) -> Kinds {
+        match is_single(ty.kinds) {
+            true => ty.kinds,
+            false => ty.kinds.and(self.seen(pc).kinds[operand]),
+        }
+    }
+
+    /// How numbers in these operands are combined.
+    pub fn numeric(&self, pc: usize, l: (usize, Ty), r: (usize, Ty)) -> Num {
+        let (l, r) = (self.expect(pc, l.0, l.1), self.expect(pc, r.0, r.1));
+        self.numbers(pc, l, r)
+    }
+
+    fn numbers(&self, pc: usize, l: Kinds, r: Kinds) -> Num {
+        if self.seen(pc).generic {
+            return Num::Generic;
+        }
+        if l.is_empty() || r.is_empty() {
+            return Num::Exit;
+        }
+        if !l.within(Kinds::NUMBER) || !r.within(Kinds::NUMBER) {
+            return Num::Generic;
+        }
+        match (l, r) {
+            (Kinds::INT, Kinds::INT) => Num::Int,
+            _ if l == Kinds::FLOAT || r == Kinds::FLOAT => Num::Float,
+            _ => Num::Generic,
+        }
+    }
+
+    /// How a number and a constant are combined.
+    pub fn numeric_imm(&self, pc: usize, operand: usize, ty: Ty) -> Num {
+        let kinds = self.expect(pc, operand, ty);
+        match self.numbers(pc, kinds, Kinds::INT) {
+            Num::Float if kinds == Kinds::FLOAT => Num::Float,
+            Num::Float => Num::Generic,
+            other => other,
+        }
+    }
+
+    /// How a quotient is made: of numbers of any kind.
+    pub fn quotient(&self, pc: usize, l: Kinds, r: Kinds) -> Num {
+        if self.seen(pc).generic {
+            return Num::Generic;
+        }
+        if l.is_empty() || r.is_empty() {
+            return Num::Exit;
+        }
+        let numbers = l.within(Kinds::NUMBER) && r.within(Kinds::NUMBER);
+        if numbers { Num::Float } else { Num::Generic }
+    }
+
+    /// How `==` of two operands is decided.
+    pub fn same(&self, pc: usize, l: (usize, Ty), r: (usize, Ty)) -> Same {
+        let (lk, rk) = (self.expect(pc, l.0, l.1), self.expect(pc, r.0, r.1));
+        if self.seen(pc).generic {
+            return Same::Generic;
+        }
+        if lk.is_empty() || rk.is_empty() {
+            return Same::Exit;
+        }
+        // Words decide where one of them is a value without parts, and the left
+        // one cannot have a method `==`.
+        let plain = |ty: Ty| ty.kinds.within(Kinds::PLAIN) && !ty.kinds.contains(Kinds::FLOAT);
+        match (lk, rk) {
+            (Kinds::INT, Kinds::INT) => Same::Int,
+            (Kinds::FLOAT, Kinds::FLOAT) => Same::Float,
+            _ if plain(l.1) => Same::Identity,
+            _ if plain(r.1) && l.1.kinds.and(Kinds::INSTANCE).is_empty() => Same::Identity,
+            _ => Same::Generic,
+        }
+    }
+
+    /// How `==` with a constant Int is decided.
+    pub fn same_imm(&self, pc: usize, ty: Ty) -> Same {
+        let kinds = self.expect(pc, 0, ty);
+        if self.seen(pc).generic {
+            return Same::Generic;
+        }
+        if kinds.is_empty() {
+            return Same::Exit;
+        }
+        match kinds {
+            Kinds::INT => Same::Int,
+            _ if ty.kinds.within(Kinds::PLAIN) => Same::Identity,
+            _ => Same::Generic,
+        }
+    }
+
+    /// How bits of two operands are combined, or what is truthy chosen.
+    pub fn logic(&self, pc: usize, l: Ty, r: Ty) -> Logic {
+        let (lk, rk) = (self.expect(pc, 1, l), self.expect(pc, 2, r));
+        if self.seen(pc).generic {
+            return Logic::Generic;
+        }
+        if lk.is_empty() || rk.is_empty() {
+            return Logic::Exit;
+        }
+        if lk == Kinds::INT && rk == Kinds::INT {
+            return Logic::Bits;
+        }
+        let no_bits = |ty: Ty| ty.kinds.and(BITS).is_empty();
+        if no_bits(l) || no_bits(r) { Logic::Truth } else { Logic::Generic }
+    }
+
+    /// How `!` of an operand is done.
+    pub fn not(&self, pc: usize, ty: Ty) -> Logic {
+        let kinds = self.expect(pc, 1, ty);
+        if self.seen(pc).generic {
+            return Logic::Generic;
+        }
+        match kinds {
+            Kinds::NONE => Logic::Exit,
+            Kinds::INT => Logic::Bits,
+            _ if ty.kinds.and(BITS).is_empty() => Logic::Truth,
+            _ => Logic::Generic,
+        }
+    }
+
+    /// Whether an element of an array is accessed; `None`: it has never run.
+    pub fn element(&self, pc: usize, object: (usize, Ty), index: Option<(usize, Ty)>) -> Option<bool> {
+        let object = self.expect(pc, object.0, object.1);
+        let index = index.map_or(Kinds::INT, |(i, ty)| self.expect(pc, i, ty));
+        if self.seen(pc).generic {
+            return Some(false);
+        }
+        if object.is_empty() || index.is_empty() {
+            return None;
+        }
+        Some(object == Kinds::ARRAY && index == Kinds::INT)
+    }
+
+    /// Whether a member of a record is accessed by shape; `None`: it has never
+    /// run.
+    pub fn member(&self, pc: usize) -> Option<bool> {
+        let seen = self.seen(pc);
+        if seen.generic {
+            return Some(false);
+        }
+        seen.ran.then_some(!seen.shapes.is_empty())
+    }
+
+    // ---- calls -----------------------------------------------------------------
+
+    fn plan(&self, target: &'a Target, count: u16) -> CallPlan<'a> {
+        match target {
+            Target::None | Target::Many => CallPlan::Generic,
+            Target::Native { value, known } => CallPlan::Native(*value, *known),
+            Target::Class(class) => CallPlan::New(class),
+            Target::Function(callee) => self.plan_callee(callee, count),
+        }
+    }
+
+    /// How a known function is called.
+    pub fn plan_callee(&self, callee: &'a Callee, count: u16) -> CallPlan<'a> {
+        if callee.exact != Some(count) {
+            return CallPlan::Function(callee);
+        }
+        match (&callee.direct, &self.own) {
+            (_, Some(own)) if callee.is_self => CallPlan::Direct(callee, own.clone()),
+            (Some(direct), _) => CallPlan::Direct(callee, direct.clone()),
+            _ => CallPlan::Function(callee),
+        }
+    }
+
+    /// How the call at `pc` is made.
+    pub fn call(&self, pc: usize) -> CallPlan<'a> {
+        let insn = self.code.insns[pc];
+        let seen = self.seen(pc);
+        if seen.generic {
+            return CallPlan::Generic;
+        }
+        if !seen.ran {
+            return CallPlan::Exit;
+        }
+        let count = argument_count(insn);
+        match insn.op {
+            Op::CallMethod | Op::TailCallMethod => {
+                let plans: Vec<_> = seen
+                    .methods
+                    .iter()
+                    .map(|(class, target)| (*class, self.plan(target, count)))
+                    .filter(|(class, plan)| *class != 0 && !matches!(plan, CallPlan::Generic))
+                    .collect();
+                if plans.len() != seen.methods.len() || plans.is_empty() {
+                    return CallPlan::Generic;
+                }
+                CallPlan::Methods(plans)
+            }
+            Op::Call | Op::CallModule | Op::CallWithSelf | Op::TailCall | Op::TailCallModule
+            | Op::New | Op::CallSuper => self.plan(&seen.target, count),
+            _ => CallPlan::Generic,
+        }
+    }
+
+    /// What a call gives.
+    pub fn call_type(&self, plan: &CallPlan) -> Ty {
+        match plan {
+            CallPlan::Direct(_, direct) => Ty::of_rep(direct.result),
+            CallPlan::Native(_, known) => match known {
+                KnownNative::ArraySize => Ty::int(0, u32::MAX as i64),
+                KnownNative::ArrayAdd => Ty::of(Kinds::ARRAY),
+                KnownNative::Sqrt => Ty::FLOAT,
+                _ => Ty::ANY,
+            },
+            CallPlan::New(_) => Ty::of(Kinds::INSTANCE),
+            CallPlan::Methods(plans) => plans
+                .iter()
+                .map(|(_, plan)| self.call_type(plan))
+                .reduce(Ty::join)
+                .unwrap_or(Ty::ANY),
+            _ => Ty::ANY,
+        }
+    }
+
+    // ---- types -----------------------------------------------------------------
+
+    /// The types after the instruction; `false` if control does not get there.
+    pub fn transfer(&self, pc: usize, types: &mut [Ty]) -> bool {
+        use Op::*;
+        let insn = self.code.insns[pc];
+        let (a, b, c) = (insn.a as usize, insn.b as usize, insn.c as usize);
+        match insn.op {
+            Move => types[a] = types[b],
+            LoadInt => types[a] = Ty::int(insn.sbc() as i64, insn.sbc() as i64),
+            LoadSpecial => types[a] = special_type(Special::from_u16(insn.b)),
+            LoadConst => {
+                use gene_isa::datum::Datum;
+                types[a] = match &self.code.consts[insn.bc() as usize] {
+                    Datum::Int(i) if (INT_MIN..=INT_MAX).contains(i) => Ty::int(*i, *i),
+                    Datum::Float(_) => Ty::FLOAT,
+                    Datum::Str(_) => Ty::of(Kinds::STRING),
+                    _ => Ty::ANY,
+                };
+            }
+            Add | Sub | Mul | AddI | SubI | MulI | Mod | ModI => return self.arithmetic(pc, types),
+            Div => {
+                let (l, r) = (self.expect(pc, 1, types[b]), self.expect(pc, 2, types[c]));
+                match self.quotient(pc, l, r) {
+                    Num::Exit => return false,
+                    Num::Generic => types[a] = Ty::FLOAT,
+                    _ => {
+                        types[b] = types[b].narrow(l);
+                        types[c] = types[c].narrow(r);
+                        types[a] = Ty::FLOAT;
+                    }
+                }
+            }
+            DivI => {
+                let l = self.expect(pc, 1, types[b]);
+                match self.quotient(pc, l, Kinds::INT) {
+                    Num::Exit => return false,
+                    Num::Generic => types[a] = Ty::FLOAT,
+                    _ => {
+                        types[b] = types[b].narrow(l);
+                        types[a] = Ty::FLOAT;
+                    }
+                }
+            }
+            Neg => {
+                let kinds = self.expect(pc, 1, types[b]);
+                match (kinds, self.seen(pc).generic) {
+                    (Kinds::NONE, false) => return false,
+                    (Kinds::INT, false) => {
+                        types[b] = types[b].narrow(Kinds::INT);
+                        types[a] = Ty::int(-types[b].hi, -types[b].lo);
+                    }
+                    (Kinds::FLOAT, false) => {
+                        types[b] = types[b].narrow(Kinds::FLOAT);
+                        types[a] = Ty::FLOAT;
+                    }
+                    _ => types[a] = Ty::ANY,
+                }
+            }
+            And | Or | Xor => match self.logic(pc, types[b], types[c]) {
+                Logic::Exit => return false,
+                Logic::Bits => {
+                    types[b] = types[b].narrow(Kinds::INT);
+                    types[c] = types[c].narrow(Kinds::INT);
+                    types[a] = bits_type(insn.op, types[b], types[c]);
+                }
+                Logic::Truth => {
+                    types[a] = match insn.op {
+                        And => types[c],
+                        Or => types[b].join(types[c]),
+                        _ => Ty::BOOL,
+                    }
+                }
+                Logic::Generic => types[a] = Ty::ANY,
+            },
+            Not => match self.not(pc, types[b]) {
+                Logic::Exit => return false,
+                Logic::Bits => {
+                    types[b] = types[b].narrow(Kinds::INT);
+                    types[a] = Ty::int(-types[b].hi - 1, -types[b].lo - 1);
+                }
+                Logic::Truth => types[a] = Ty::BOOL,
+                Logic::Generic => types[a] = Ty::ANY,
+            },
+            Shl | Shr => match self.numeric(pc, (1, types[b]), (2, types[c])) {
+                Num::Exit => return false,
+                Num::Int => {
+                    types[b] = types[b].narrow(Kinds::INT);
+                    types[c] = types[c].narrow(Kinds::INT);
+                    types[c] = Ty::int(types[c].lo.max(0), types[c].hi.min(63));
+                    let l = types[b];
+                    types[a] = match insn.op {
+                        Shr if l.lo >= 0 => Ty::int(0, l.hi >> types[c].lo),
+                        Shr => l,
+                        _ => Ty::INT,
+                    };
+                }
+                _ => types[a] = Ty::ANY,
+            },
+            Lt | Le => {
+                if !self.compare(pc, 1, 2, b, c, types) {
+                    return false;
+                }
+                types[a] = Ty::BOOL;
+            }
+            Eq | Ne => {
+                if !self.compare_same(pc, (1, b), (2, c), types) {
+                    return false;
+                }
+                types[a] = Ty::BOOL;
+            }
+            Is | CatchMatch => types[a] = Ty::BOOL,
+            JumpLt | JumpLe | JumpNotLt | JumpNotLe | LoopLt | LoopLe => {
+                return self.compare(pc, 0, 1, a, b, types);
+            }
+            JumpEq | JumpNe => return self.compare_same(pc, (0, a), (1, b), types),
+            JumpLtI | JumpLeI | JumpGtI | JumpGeI | JumpNotLtI | JumpNotLeI | JumpNotGtI
+            | JumpNotGeI | LoopLtI | LoopLeI | LoopGtI | LoopGeI => {
+                match self.numeric_imm(pc, 0, types[a]) {
+                    Num::Exit => return false,
+                    Num::Int => types[a] = types[a].narrow(Kinds::INT),
+                    Num::Float => types[a] = types[a].narrow(Kinds::FLOAT),
+                    Num::Generic => {}
+                }
+            }
+            JumpEqI | JumpNeI | LoopNeI => match self.same_imm(pc, types[a]) {
+                Same::Exit => return false,
+                Same::Int => types[a] = types[a].narrow(Kinds::INT),
+                _ => {}
+            },
+            RangePrep => {
+                if !self.seen(pc).ran {
+                    return false;
+                }
+                for register in a..a + 3 {
+                    types[register] = types[register].narrow(Kinds::INT);
+                    if !types[register].is_int() {
+                        return false;
+                    }
+                }
+                types[a + 3] = types[a];
+            }
+            RangeLoop => {
+                let (from, end, step) = (types[a], types[a + 1], types[a + 2]);
+                let next = match (step.lo, step.hi) {
+                    (lo, _) if lo > 0 => Ty::int(from.lo, end.hi),
+                    (_, hi) if hi < 0 => Ty::int(end.lo, from.hi),
+                    _ => Ty::INT,
+                };
+                types[a] = next;
+                types[a + 3] = next;
+            }
+            IterNext => {
+                if self.array_loop(pc, types) {
+                    types[a] = types[a].narrow(Kinds::ARRAY);
+                    let index = types[a + 1].narrow(Kinds::INT);
+                    types[a + 1] = Ty::int(index.lo.max(0), INT_MAX);
+                } else {
+                    for register in a + 1..a + 6 {
+                        set(types, register, Ty::ANY);
+                    }
+                }
+            }
+            GetIndex => match self.element(pc, (1, types[b]), Some((2, types[c]))) {
+                None => return false,
+                Some(true) => {
+                    types[b] = types[b].narrow(Kinds::ARRAY);
+                    types[c] = types[c].narrow(Kinds::INT);
+                    types[a] = Ty::ANY;
+                }
+                Some(false) => types[a] = Ty::ANY,
+            },
+            GetIndexI => match self.element(pc, (1, types[b]), None) {
+                None => return false,
+                Some(true) => {
+                    types[b] = types[b].narrow(Kinds::ARRAY);
+                    types[a] = Ty::ANY;
+                }
+                Some(false) => types[a] = Ty::ANY,
+            },
+            SetIndex => match self.element(pc, (0, types[a]), Some((1, types[b]))) {
+                None => return false,
+                Some(true) => {
+                    types[a] = types[a].narrow(Kinds::ARRAY);
+                    types[b] = types[b].narrow(Kinds::INT);
+                }
+                Some(false) => {}
+            },
+            SetIndexI => match self.element(pc, (0, types[a]), None) {
+                None => return false,
+                Some(true) => types[a] = types[a].narrow(Kinds::ARRAY),
+                Some(false) => {}
+            },
+            GetProp => match self.member(pc) {
+                None => return false,
+                Some(shaped) => {
+                    if shaped {
+                        self.narrow_record(pc, 1, b, types);
+                    }
+                    types[a] = Ty::ANY;
+                }
+            },
+            SetProp => match self.member(pc) {
+                None => return false,
+                Some(true) => self.narrow_record(pc, 0, a, types),
+                Some(false) => {}
+            },
+            NewArray => types[a] = Ty::of(Kinds::ARRAY),
+            NewMap => types[a] = Ty::of(Kinds::MAP),
+            Closure => types[a] = Ty::of(Kinds::FUNCTION),
+            NewScope => types[a] = Ty::of(Kinds::SCOPE),
+            DropScope => types[a] = Ty::of(Kinds::NIL),
+            Call | CallModule | CallWithSelf | CallMethod | CallSuper | New | CallX => {
+                let plan = self.call(pc);
+                if matches!(plan, CallPlan::Exit) {
+                    return false;
+                }
+                self.argument_types(&plan, a, types);
+                let result = self.call_type(&plan);
+                for ty in &mut types[a..] {
+                    *ty = Ty::ANY;
+                }
+                types[a] = result;
+            }
+            Return | ReturnScoped | Throw | Rethrow | Finish => return false,
+            TailCall | TailCallModule | TailCallMethod => return false,
+            _ => {
+                let e = crate::effects::effects(self.code, pc);
+                for register in e.defs.into_iter().chain(e.clobbers) {
+                    types[register as usize] = Ty::ANY;
+                }
+            }
+        }
+        true
+    }
+
+    fn narrow_record(&self, pc: usize, operand: usize, register: usize, types: &mut [Ty]) {
+        let kinds = self.expect(pc, operand, types[register]).and(Kinds::RECORD);
+        if !kinds.is_empty() {
+            types[register] = types[register].narrow(kinds);
+        }
+    }
+
+    /// Arguments are what the callee's parameters say after a direct call has
+    /// been prepared; they are dead then, but the receiver may live on.
+    fn argument_types(&self, _plan: &CallPlan, _window: usize, _types: &mut [Ty]) {}
+
+    /// Whether `iter_next` walks over an array.
+    pub fn array_loop(&self, pc: usize, types: &[Ty]) -> bool {
+        let a = self.code.insns[pc].a as usize;
+        !self.seen(pc).generic
+            && self.expect(pc, 0, types[a]) == Kinds::ARRAY
+            && self.expect(pc, 1, types[a + 1]) == Kinds::INT
+    }
+
+    fn arithmetic(&self, pc: usize, types: &mut [Ty]) -> bool {
+        use Op::*;
+        let insn = self.code.insns[pc];
+        let (a, b, c) = (insn.a as usize, insn.b as usize, insn.c as usize);
+        let imm = matches!(insn.op, AddI | SubI | MulI | ModI);
+        let (plan, r) = match imm {
+            true => {
+                let k = insn.sc() as i64;
+                (self.numeric_imm(pc, 1, types[b]), Ty::int(k, k))
+            }
+            false => (self.numeric(pc, (1, types[b]), (2, types[c])), types[c]),
+        };
+        match plan {
+            Num::Exit => return false,
+            Num::Int => {
+                types[b] = types[b].narrow(Kinds::INT);
+                let mut r = r.narrow(Kinds::INT);
+                if matches!(insn.op, Mod | ModI) {
+                    if r.hi <= 0 {
+                        return false;
+                    }
+                    r = Ty::int(r.lo.max(1), r.hi);
+                }
+                if !imm {
+                    types[c] = r;
+                }
+                types[a] = int_result(insn.op, types[b], r);
+            }
+            Num::Float if matches!(insn.op, Mod | ModI) => types[a] = Ty::ANY,
+            Num::Float => {
+                types[b] = types[b].narrow(self.expect(pc, 1, types[b]));
+                if !imm {
+                    types[c] = types[c].narrow(self.expect(pc, 2, types[c]));
+                }
+                types[a] = Ty::FLOAT;
+            }
+            Num::Generic => types[a] = Ty::ANY,
+        }
+        true
+    }
+
+    fn compare(
+        &self,
+        pc: usize,
+        i: usize,
+        j: usize,
+        l: usize,
+        r: usize,
+        types: &mut [Ty],
+    ) -> bool {
+        match self.numeric(pc, (i, types[l]), (j, types[r])) {
+            Num::Exit => return false,
+            Num::Int => {
+                types[l] = types[l].narrow(Kinds::INT);
+                types[r] = types[r].narrow(Kinds::INT);
+            }
+            Num::Float => {
+                types[l] = types[l].narrow(self.expect(pc, i, types[l]));
+                types[r] = types[r].narrow(self.expect(pc, j, types[r]));
+            }
+            Num::Generic => {}
+        }
+        true
+    }
+
+    fn compare_same(
+        &self,
+        pc: usize,
+        l: (usize, usize),
+        r: (usize, usize),
+        types: &mut [Ty],
+    ) -> bool {
+        let kinds = match self.same(pc, (l.0, types[l.1]), (r.0, types[r.1])) {
+            Same::Exit => return false,
+            Same::Int => Kinds::INT,
+            Same::Float => Kinds::FLOAT,
+            Same::Identity | Same::Generic => return true,
+        };
+        types[l.1] = types[l.1].narrow(kinds);
+        types[r.1] = types[r.1].narrow(kinds);
+        true
+    }
+
+    /// What else is known on one of the ways out of the jump at `pc`: the first
+    /// one is the jump. Given are the types after it.
+    pub fn refine(&self, pc: usize, way: usize, types: &mut [Ty]) {
+        use Op::*;
+        let insn = self.code.insns[pc];
+        let (a, b) = (insn.a as usize, insn.b as usize);
+        let jumps = way == 0;
+        let both = |t: &[Ty]| t[a].is_int() && t[b].is_int();
+        let k = insn.sb() as i64;
+        match insn.op {
+            JumpLt | LoopLt if both(types) => less(types, a, b, jumps),
+            JumpNotLt if both(types) => less(types, a, b, !jumps),
+            JumpLe | LoopLe if both(types) => less(types, b, a, !jumps),
+            JumpNotLe if both(types) => less(types, b, a, jumps),
+            JumpLtI | LoopLtI if types[a].is_int() => bound(types, a, k, jumps),
+            JumpNotLtI if types[a].is_int() => bound(types, a, k, !jumps),
+            JumpLeI | LoopLeI if types[a].is_int() => bound(types, a, k + 1, jumps),
+            JumpNotLeI if types[a].is_int() => bound(types, a, k + 1, !jumps),
+            JumpGtI | LoopGtI if types[a].is_int() => bound(types, a, k + 1, !jumps),
+            JumpNotGtI if types[a].is_int() => bound(types, a, k + 1, jumps),
+            JumpGeI | LoopGeI if types[a].is_int() => bound(types, a, k, !jumps),
+            JumpNotGeI if types[a].is_int() => bound(types, a, k, jumps),
+            JumpIf | JumpIfNot => {
+                let truthy = jumps == (insn.op == JumpIf);
+                let never = if truthy { Kinds::NIL } else { Kinds(!0x1C & Kinds::ANY.0) };
+                types[a].kinds = Kinds(types[a].kinds.0 & !never.0);
+            }
+            JumpIfNil if !jumps => types[a].kinds = Kinds(types[a].kinds.0 & !Kinds::NIL.0),
+            JumpIfNil => types[a] = types[a].narrow(Kinds::NIL),
+            IterNext if self.array_loop(pc, types) && !jumps => {
+                let index = types[a + 1];
+                types[a + 1] = Ty::int(index.lo + 1, u32::MAX as i64);
+                types[a + 2] = Ty::ANY;
+                types[a + 3] = Ty::int(index.lo, u32::MAX as i64);
+                set(types, a + 4, Ty::ANY);
+                set(types, a + 5, Ty::ANY);
+            }
+            RangeLoop if !jumps => {}
+            _ => {}
+        }
+        // What cannot be is left as it was: such a way is not taken.
+        if types[a].kinds.is_empty() {
+            types[a].kinds = Kinds::ANY;
+        }
+    }
+}
+
+fn set(types: &mut [Ty], register: usize, ty: Ty) {
+    if let Some(slot) = types.get_mut(register) {
+        *slot = ty;
+    }
+}
+
+/// Bounds where `R[l] < R[r]`, or where it is not.
+fn less(types: &mut [Ty], l: usize, r: usize, holds: bool) {
+    let (x, y) = (types[l], types[r]);
+    if holds {
+        types[l] = Ty::int(x.lo, x.hi.min(y.hi - 1));
+        types[r] = Ty::int(y.lo.max(x.lo + 1), y.hi);
+    } else {
+        types[l] = Ty::int(x.lo.max(y.lo), x.hi);
+        types[r] = Ty::int(y.lo, y.hi.min(x.hi));
+    }
+    for register in [l, r] {
+        if types[register].lo > types[register].hi {
+            // Never so: any bounds are right.
+            types[register] = Ty::INT;
+        }
+    }
+}
+
+/// Bounds where `R[a] < k`, or where it is not.
+fn bound(types: &mut [Ty], a: usize, k: i64, holds: bool) {
+    let x = types[a];
+    let new = if holds { Ty::int(x.lo, x.hi.min(k - 1)) } else { Ty::int(x.lo.max(k), x.hi) };
+    types[a] = if new.lo > new.hi { Ty::INT } else { new };
+}
+
+/// The bounds that a result would have without overflow.
+pub fn int_bounds(op: Op, l: Ty, r: Ty) -> (i128, i128) {
+    let (ll, lh, rl, rh) = (l.lo as i128, l.hi as i128, r.lo as i128, r.hi as i128);
+    match op {
+        Op::Add | Op::AddI => (ll + rl, lh + rh),
+        Op::Sub | Op::SubI => (ll - rh, lh - rl),
+        Op::Mod | Op::ModI => {
+            let most = rh - 1;
+            (if ll >= 0 { 0 } else { -most.min(-ll) }, if lh >= 0 { most.min(lh) } else { 0 })
+        }
+        _ => {
+            let all = [ll * rl, ll * rh, lh * rl, lh * rh];
+            (all.into_iter().min().unwrap_or(0), all.into_iter().max().unwrap_or(0))
+        }
+    }
+}
+
+/// The type of a result of which overflow has been excluded.
+fn int_result(op: Op, l: Ty, r: Ty) -> Ty {
+    let (lo, hi) = int_bounds(op, l, r);
+    let (lo, hi) = (lo.max(INT_MIN as i128) as i64, hi.min(INT_MAX as i128) as i64);
+    if lo > hi { Ty::INT } else { Ty::int(lo, hi) }
+}
+
+fn bits_type(op: Op, l: Ty, r: Ty) -> Ty {
+    match op {
+        Op::And if l.lo >= 0 && r.lo >= 0 => Ty::int(0, l.hi.min(r.hi)),
+        Op::And if l.lo >= 0 => Ty::int(0, l.hi),
+        Op::And if r.lo >= 0 => Ty::int(0, r.hi),
+        _ if l.lo >= 0 && r.lo >= 0 => {
+            let bits = 64 - (l.hi | r.hi).leading_zeros();
+            Ty::int(0, (1i64 << bits.min(62)) - 1)
+        }
+        _ => Ty::INT,
+    }
+}
+
+fn special_type(special: Option<Special>) -> Ty {
+    match special {
+        Some(Special::Nil) => Ty::of(Kinds::NIL),
+        Some(Special::True | Special::False) => Ty::BOOL,
+        _ => Ty::of(Kinds::IMMEDIATE),
+    }
+}
+
+/// Number of arguments of a plain call.
+pub fn argument_count(insn: Insn) -> u16 {
+    match insn.op {
+        Op::CallModule | Op::TailCallModule => insn.x as u16,
+        _ => insn.c,
+    }
+}
+
+/// Whether the function looks at its receiver anywhere.
+fn uses_self(code: &Code) -> bool {
+    let all = (0..code.insns.len()).flat_map(|pc| crate::effects::effects(code, pc).uses);
+    all.into_iter().any(|register| register == 1)
+}
+
+/// The types at the entry of each block; `None` if it is never reached.
+pub type BlockTypes = Vec<Option<Vec<Ty>>>;
+
+/// Finds the types at the entries of all blocks.
+pub fn solve(infer: &Infer, flow: &Flow) -> BlockTypes {
+    let mut banned = Vec::new();
+    loop {
+        match Solver::new(infer, flow, &banned).run() {
+            Ok(types) => return types,
+            Err(conflict) => banned.push(conflict),
+        }
+    }
+}
+
+/// How often the bounds at a loop may change before they are given up.
+const PATIENCE: u32 = 3;
+
+struct Solver<'a, 'b> {
+    infer: &'a Infer<'b>,
+    flow: &'a Flow,
+    types: BlockTypes,
+    visits: Vec<u32>,
+    /// Registers about which a loop header assumes nothing, by block.
+    banned: &'a [(usize, u16)],
+}
+
+impl<'a, 'b> Solver<'a, 'b> {
+    fn new(infer: &'a Infer<'b>, flow: &'a Flow, banned: &'a [(usize, u16)]) -> Self {
+        let count = flow.blocks.len();
+        Solver { infer, flow, types: vec![None; count], visits: vec![0; count], banned }
+    }
+
+    fn run(mut self) -> Result<BlockTypes, (usize, u16)> {
+        let mut dirty = vec![false; self.flow.blocks.len()];
+        self.reach(0, entry_types(self.infer), &mut dirty)?;
+        while let Some(block) = dirty.iter().position(|d| *d) {
+            dirty[block] = false;
+            let Some(mut types) = self.types[block].clone() else { continue };
+            let Some((last, goes_on)) = self.walk(block, &mut types) else { continue };
+            if !goes_on {
+                continue;
+            }
+            for (way, succ) in self.flow.blocks[block].succs.iter().enumerate() {
+                let mut out = types.clone();
+                if self.infer.code.insns[last].jump().is_some() {
+                    self.infer.refine(last, way, &mut out);
+                }
+                self.reach(*succ, out, &mut dirty)?;
+            }
+        }
+        Ok(self.types)
+    }
+
+    /// Types after the block, its last instruction, and whether it goes on.
+    fn walk(&self, block: usize, types: &mut [Ty]) -> Option<(usize, bool)> {
+        let block = &self.flow.blocks[block];
+        let mut pc = block.start;
+        let mut last = None;
+        while pc < block.end {
+            if !self.infer.transfer(pc, types) {
+                return Some((pc, false));
+            }
+            last = Some(pc);
+            pc = crate::flow::next(self.infer.code, pc);
+        }
+        last.map(|last| (last, true))
+    }
+
+    fn reach(
+        &mut self,
+        block: usize,
+        mut types: Vec<Ty>,
+        dirty: &mut [bool],
+    ) -> Result<(), (usize, u16)> {
+        let start = self.flow.blocks[block].start;
+        let header = self.flow.blocks[block].loop_writes.is_some();
+        if header && let Some(assumed) = self.infer.feedback.loop_at(start as u32) {
+            for register in self.flow.live[start].iter() {
+                let kinds = assumed.get(register as usize).copied().unwrap_or(Kinds::ANY);
+                let useful = is_single(kinds) && !Kinds::SCOPE.contains(kinds);
+                if !useful || self.banned.contains(&(block, register)) {
+                    continue;
+                }
+                let ty = &mut types[register as usize];
+                if ty.kinds.and(kinds).is_empty() {
+                    return Err((block, register));
+                }
+                *ty = ty.narrow(kinds);
+            }
+        }
+        let Some(old) = &mut self.types[block] else {
+            self.types[block] = Some(types);
+            dirty[block] = true;
+            return Ok(());
+        };
+        self.visits[block] += 1;
+        let widen = header && self.visits[block] > PATIENCE;
+        for (old, new) in old.iter_mut().zip(types) {
+            let mut joined = old.join(new);
+            if widen && joined.is_int() {
+                if joined.lo < old.lo {
+                    joined.lo = INT_MIN;
+                }
+                if joined.hi > old.hi {
+                    joined.hi = INT_MAX;
+                }
+            }
+            dirty[block] |= joined != *old;
+            *old = joined;
+        }
+        Ok(())
+    }
+}
+
+/// Types of the registers at the entry.
+pub fn entry_types(infer: &Infer) -> Vec<Ty> {
+    let mut types = vec![Ty::ANY; infer.code.nregs as usize];
+    types[0] = Ty::of(Kinds::FUNCTION);
+    if let Some(own) = &infer.own {
+        for (i, rep) in own.params.iter().enumerate() {
+            types[2 + i] = Ty::of_rep(*rep);
+        }
+    }
+    types
+}

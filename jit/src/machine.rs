@@ -1,0 +1,287 @@
+//! From a request to machine code in executable memory.
+
+use cranelift_codegen::ir::{AbiParam, InstBuilder, MemFlagsData, Signature, UserFuncName, types};
+use cranelift_codegen::isa::OwnedTargetIsa;
+use cranelift_codegen::settings::{self, Configurable};
+use cranelift_codegen::{Context, ir};
+use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
+use cranelift_jit::{ArenaMemoryProvider, JITBuilder, JITModule};
+use cranelift_module::{FuncId, Module, default_libcall_names};
+use gene_isa::backend::{
+    Backend, CompiledCode, Direct, Entry, Exit, Layout, Refusal, Rep, Request, status,
+};
+use gene_isa::value::{INT_BIAS, INT_FLOOR, NAN};
+
+use crate::flow::Flow;
+use crate::infer::{Infer, solve};
+use crate::lower::{Lower, Runtime, direct_signature, loop_signature};
+
+/// Address space for machine code: within reach of relative calls.
+const CODE_BYTES: usize = 256 << 20;
+
+/// Which stages are written down.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct Dump {
+    /// Cranelift's representation.
+    pub clif: bool,
+    /// Machine code.
+    pub asm: bool,
+}
+
+/// The backend of this build.
+pub struct Jit {
+    module: JITModule,
+    context: Context,
+    builder: FunctionBuilderContext,
+    layout: Layout,
+    helpers: Vec<u64>,
+    interrupt: u64,
+    dump: Dump,
+}
+
+/// A function that has been defined, with its size.
+struct Defined {
+    id: FuncId,
+    bytes: usize,
+}
+
+fn failed(error: impl std::fmt::Display) -> Refusal {
+    Refusal::new(format!("Cranelift: {error}"))
+}
+
+fn target() -> Result<OwnedTargetIsa, Refusal> {
+    let mut flags = settings::builder();
+    for (name, value) in [
+        ("opt_level", "speed"),
+        ("enable_pinned_reg", "true"),
+        ("preserve_frame_pointers", "true"),
+        ("is_pic", "false"),
+        ("use_colocated_libcalls", "false"),
+        ("enable_probestack", "false"),
+        ("enable_verifier", if cfg!(debug_assertions) { "true" } else { "false" }),
+    ] {
+        flags.set(name, value).map_err(failed)?;
+    }
+    let native = cranelift_native::builder().map_err(failed)?;
+    native.finish(settings::Flags::new(flags)).map_err(failed)
+}
+
+impl Jit {
+    /// A code generator for this machine. `helpers` are the addresses of
+    /// [`Helper`](gene_isa::backend::Helper)s by their numbers, `interrupt` that of a 32-bit word
+    /// which is not 0 when compiled loops should end.
+    ///
+    /// # Errors
+    /// If there is none for this machine.
+    pub fn new(
+        layout: Layout,
+        helpers: Vec<u64>,
+        interrupt: u64,
+        dump: Dump,
+    ) -> Result<Jit, Refusal> {
+        let mut builder = JITBuilder::with_isa(target()?, default_libcall_names());
+        let memory = ArenaMemoryProvider::new_with_size(CODE_BYTES).map_err(failed)?;
+        builder.memory_provider(Box::new(memory));
+        let module = JITModule::new(builder);
+        let context = module.make_context();
+        let builder = FunctionBuilderContext::new();
+        Ok(Jit { module, context, builder, layout, helpers, interrupt, dump })
+    }
+
+    /// Makes machine code of what is in the context.
+    fn define(&mut self, id: FuncId, listing: &mut String) -> Result<Defined, Refusal> {
+        if self.dump.clif {
+            listing.push_str(&self.context.func.display().to_string());
+        }
+        self.context.set_disasm(self.dump.asm);
+        let defined = self.module.define_function(id, &mut self.context);
+        if let Err(error) = defined {
+            self.context.clear();
+            return Err(failed(format!("{error:?}")));
+        }
+        let code = self.context.compiled_code();
+        let bytes = code.map_or(0, |code| code.code_info().total_size as usize);
+        if let Some(text) = code.and_then(|code| code.vcode.as_ref()).filter(|_| self.dump.asm) {
+            listing.push_str(text);
+        }
+        self.module.clear_context(&mut self.context);
+        Ok(Defined { id, bytes })
+    }
+
+    fn declare(&mut self, signature: &Signature) -> Result<FuncId, Refusal> {
+        self.module.declare_anonymous_function(signature).map_err(failed)
+    }
+
+    /// The function itself.
+    fn body(
+        &mut self,
+        request: &Request,
+        infer: &Infer,
+        listing: &mut String,
+    ) -> Result<(Defined, Vec<Exit>), Refusal> {
+        let start = match request.entry {
+            Entry::Call => 0,
+            Entry::Loop(pc) => pc as usize,
+        };
+        let flow = Flow::new(request.code, start)?;
+        let types = solve(infer, &flow);
+        let signature = match &infer.own {
+            Some(own) => direct_signature(own),
+            None => loop_signature(),
+        };
+        let id = self.declare(&signature)?;
+        self.context.func.signature = signature;
+        self.context.func.name = UserFuncName::user(0, id.as_u32());
+        let own = infer
+            .own
+            .is_some()
+            .then(|| self.module.declare_func_in_func(id, &mut self.context.func));
+        let run = Runtime {
+            layout: &self.layout,
+            helpers: &self.helpers,
+            interrupt: self.interrupt,
+            c_convention: self.module.isa().default_call_conv(),
+        };
+        let builder = FunctionBuilder::new(&mut self.context.func, &mut self.builder);
+        let lower = Lower::new(builder, &run, request, infer, &flow, &types, own);
+        let (builder, exits) = lower.run();
+        builder.finalize(self.module.isa().frontend_config());
+        Ok((self.define(id, listing)?, exits))
+    }
+
+    /// What the interpreter calls: takes arguments from the window, puts the
+    /// result there. C calling convention: vm, frame, window; a status.
+    fn wrapper(
+        &mut self,
+        request: &Request,
+        own: Option<&Direct>,
+        body: FuncId,
+        listing: &mut String,
+    ) -> Result<Defined, Refusal> {
+        let mut signature = Signature::new(self.module.isa().default_call_conv());
+        signature.params.extend([AbiParam::new(types::I64); 3]);
+        signature.returns.push(AbiParam::new(types::I64));
+        let id = self.declare(&signature)?;
+        self.context.func.signature = signature;
+        self.context.func.name = UserFuncName::user(0, id.as_u32());
+        let callee = self.module.declare_func_in_func(body, &mut self.context.func);
+        let mut b = FunctionBuilder::new(&mut self.context.func, &mut self.builder);
+        write_wrapper(&mut b, &self.layout, request, own, callee);
+        b.seal_all_blocks();
+        b.finalize(self.module.isa().frontend_config());
+        self.define(id, listing)
+    }
+}
+
+fn write_wrapper(
+    b: &mut FunctionBuilder,
+    layout: &Layout,
+    request: &Request,
+    own: Option<&Direct>,
+    callee: ir::FuncRef,
+) {
+    let entry = b.create_block();
+    b.append_block_params_for_function_params(entry);
+    b.switch_to_block(entry);
+    let [vm, fp, base] = b.block_params(entry)[..] else { return };
+    let trusted = MemFlagsData::trusted();
+    let refuse = b.create_block();
+    b.set_cold_block(refuse);
+    let mut args = vec![fp, base];
+    for (i, rep) in own.iter().flat_map(|own| own.params.iter().enumerate()) {
+        let word = b.ins().load(types::I64, trusted, base, (i as i32 + 2) * 8);
+        let float = b.ins().bitcast(types::F64, MemFlagsData::new(), word);
+        let fits = match rep {
+            Rep::Value => {
+                args.push(word);
+                continue;
+            }
+            Rep::Int => {
+                let floor = b.ins().iconst(types::I64, INT_FLOOR as i64);
+                b.ins().icmp(ir::condcodes::IntCC::UnsignedGreaterThan, word, floor)
+            }
+            Rep::Float => b.ins().fcmp(ir::condcodes::FloatCC::Ordered, float, float),
+        };
+        let good = b.create_block();
+        b.ins().brif(fits, good, &[], refuse, &[]);
+        b.switch_to_block(good);
+        args.push(match rep {
+            Rep::Int => {
+                let bias = b.ins().iconst(types::I64, INT_BIAS.wrapping_neg() as i64);
+                b.ins().iadd(word, bias)
+            }
+            _ => float,
+        });
+    }
+    let saved = b.ins().get_pinned_reg(types::I64);
+    b.ins().set_pinned_reg(vm);
+    let call = b.ins().call(callee, &args);
+    let results = b.inst_results(call).to_vec();
+    b.ins().set_pinned_reg(saved);
+    let (Some(own), [result, status]) = (own, &results[..]) else {
+        b.ins().return_(&[results[0]]);
+        b.switch_to_block(refuse);
+        let status = b.ins().iconst(types::I64, status::INTERPRET as i64);
+        b.ins().return_(&[status]);
+        return;
+    };
+    let (good, bad) = (b.create_block(), b.create_block());
+    b.ins().brif(*status, bad, &[], good, &[]);
+    b.switch_to_block(good);
+    let word = match own.result {
+        Rep::Value => *result,
+        Rep::Int => {
+            let bias = b.ins().iconst(types::I64, INT_BIAS as i64);
+            b.ins().iadd(*result, bias)
+        }
+        Rep::Float => {
+            let word = b.ins().bitcast(types::I64, MemFlagsData::new(), *result);
+            let cc = ir::condcodes::FloatCC::Unordered;
+            let is_nan = b.ins().fcmp(cc, *result, *result);
+            let nan = b.ins().iconst(types::I64, NAN as i64);
+            b.ins().select(is_nan, nan, word)
+        }
+    };
+    b.ins().store(trusted, word, base, 0);
+    b.ins().return_(&[*status]);
+    b.switch_to_block(bad);
+    b.ins().return_(&[*status]);
+    // Arguments of other kinds: the frame is there, and is interpreted.
+    b.switch_to_block(refuse);
+    let first = b.ins().iconst(types::I64, request.insns as i64);
+    b.ins().store(trusted, first, fp, layout.frame_pc);
+    let status = b.ins().iconst(types::I64, status::exit(ARGUMENTS) as i64);
+    b.ins().return_(&[status]);
+}
+
+/// Index of the exit of a wrapper whose arguments are of other kinds.
+const ARGUMENTS: usize = 0;
+
+impl Backend for Jit {
+    fn compile(&mut self, request: Request) -> Result<CompiledCode, Refusal> {
+        // A suspended frame is on the heap, where machine code cannot go on.
+        if request.code.kind.is_coroutine() {
+            return Err(Refusal::new("async functions and generators stay interpreted"));
+        }
+        if request.code.params.exact().is_none() && request.entry == Entry::Call {
+            return Err(Refusal::new("its arguments need binding"));
+        }
+        let infer = Infer::new(&request);
+        let mut listing = String::new();
+        self.module.clear_context(&mut self.context);
+        let (body, exits) = self.body(&request, &infer, &mut listing)?;
+        let wrapper = self.wrapper(&request, infer.own.as_ref(), body.id, &mut listing)?;
+        self.module.finalize_definitions().map_err(failed)?;
+        let address = |id| self.module.get_finalized_function(id) as u64;
+        let direct = infer.own.clone().map(|own| Direct { cell: address(body.id), ..own });
+        let wanted = self.dump.clif || self.dump.asm;
+        Ok(CompiledCode {
+            entry: address(wrapper.id),
+            direct,
+            bytes: body.bytes + wrapper.bytes,
+            exits,
+            listing: wanted.then_some(listing),
+        })
+    }
+}
+

@@ -1,0 +1,17 @@
+//! The parts of objects that machine code knows.
+
+use std::mem::offset_of;
+
+use gene_isa::backend::Layout;
+
+use super::{Array, Function, Record, Storage};
+
+/// Fills in the offsets of arrays, records and functions.
+pub fn fill(layout: &mut Layout) {
+    Array::fill(layout);
+    Record::fill(layout);
+    layout.storage_head = size_of::<Storage>() as i32;
+    layout.function_code = offset_of!(Function, code) as i32;
+    layout.function_scope = offset_of!(Function, scope) as i32;
+    layout.function_this = offset_of!(Function, this) as i32;
+}

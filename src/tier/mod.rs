@@ -1,0 +1,280 @@
+//! The compiled tier: what is compiled when, and what has become of it.
+//!
+//! The vm counts calls and rounds of loops and notes what instructions meet; it
+//! tells [`Cranelift`] when something is hot. That takes a [`snapshot`],
+//! has the backend compile it, and installs the machine code. Functions that a
+//! hot one calls are compiled first, so that they can be called directly.
+//!
+//! This is the only module that names `gene_jit`.
+
+mod layout;
+pub mod report;
+mod snapshot;
+
+use std::cell::RefCell;
+use std::io::Write;
+use std::rc::Rc;
+use std::time::Instant;
+
+use gene_isa::backend::{Backend, Direct, Entry, Helper, Refusal, Request};
+use gene_jit::Jit;
+use hashbrown::HashMap;
+use rustc_hash::FxBuildHasher;
+
+use crate::heap::Gc;
+use crate::object::Code;
+use crate::object::feedback::Notes;
+use crate::value::Value;
+use crate::vm::tiering::Tier;
+use crate::vm::{Vm, helpers};
+use report::{Event, Report};
+use snapshot::Snapshot;
+
+pub use gene_jit::Dump;
+
+/// How the compiled tier behaves.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Everything is compiled at its first call or round.
+    pub eager: bool,
+    /// Calls before a function is hot.
+    pub calls: u32,
+    /// Rounds before a loop is hot.
+    pub rounds: u32,
+    /// Stages that are written to standard error.
+    pub dump: Dump,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options { eager: false, calls: 1500, rounds: 8192, dump: Dump::default() }
+    }
+}
+
+/// Instructions that are noted before something is compiled.
+const WATCHED: u32 = 6000;
+/// How often one function or loop is compiled.
+const MAX_VERSIONS: u32 = 12;
+/// How often compiled code may leave at one place before it is compiled anew.
+const MAX_EXITS: u32 = 30;
+/// Functions that are compiled because a hot one calls them: how deeply.
+const MAX_NESTING: u32 = 4;
+/// Bytes of machine code, at most.
+const MAX_BYTES: usize = 128 << 20;
+
+type Map<K, V> = HashMap<K, V, FxBuildHasher>;
+/// A function by the address of its code object, which stays alive.
+type Id = usize;
+
+fn id(code: Gc<Code>) -> Id {
+    code.as_ptr() as Id
+}
+
+/// The machine code there is.
+#[derive(Default)]
+pub(crate) struct Compiled {
+    directs: Map<Id, Direct>,
+}
+
+impl Compiled {
+    fn direct(&self, code: Gc<Code>) -> Option<Direct> {
+        self.directs.get(&id(code)).cloned()
+    }
+}
+
+#[derive(Default)]
+struct State {
+    compiled: Compiled,
+    /// How often each was compiled.
+    versions: Map<(Id, Entry), u32>,
+    /// How often each was left, by instruction.
+    exits: Map<(Id, u32), u32>,
+    /// What is being compiled.
+    active: Vec<Id>,
+    report: Report,
+    bytes: usize,
+}
+
+/// The compiler of hot functions.
+pub struct Cranelift {
+    jit: RefCell<Jit>,
+    options: Options,
+    state: RefCell<State>,
+}
+
+impl Cranelift {
+    /// A compiler for the machine `vm`, to be given to [`Vm::set_tier`].
+    ///
+    /// # Errors
+    ///
+    /// If there is none for this processor.
+    pub fn new(vm: &Vm, options: Options) -> Result<Rc<Cranelift>, Refusal> {
+        let helpers = Helper::ALL.iter().map(|h| helpers::address(*h) as u64).collect();
+        let interrupt = vm.interrupt_address() as u64;
+        let jit = Jit::new(layout::layout(), helpers, interrupt, options.dump)?;
+        Ok(Rc::new(Cranelift { jit: RefCell::new(jit), options, state: RefCell::default() }))
+    }
+
+    /// What has been compiled so far.
+    pub fn report<T>(&self, f: impl FnOnce(&Report) -> T) -> T {
+        f(&self.state.borrow().report)
+    }
+
+    fn compile_now(&self, vm: &mut Vm, code: Gc<Code>, entry: Entry, depth: u32) {
+        let key = (id(code), entry);
+        let version = {
+            let mut state = self.state.borrow_mut();
+            let versions = state.versions.entry(key).or_default();
+            *versions += 1;
+            *versions
+        };
+        let start = Instant::now();
+        self.state.borrow_mut().active.push(id(code));
+        let result = match version > MAX_VERSIONS || self.state.borrow().bytes > MAX_BYTES {
+            true => Err(Refusal::new("it was compiled too often")),
+            false => self.build(vm, code, entry, depth),
+        };
+        self.state.borrow_mut().active.pop();
+        let nanos = start.elapsed().as_nanos() as u64;
+        let event = match result {
+            Ok((native, bytes)) => {
+                vm.install(code, entry, native);
+                self.state.borrow_mut().bytes += bytes;
+                Event::Compiled { bytes, nanos, version }
+            }
+            Err(refusal) => {
+                vm.refuse(code, entry);
+                Event::Refused(refusal)
+            }
+        };
+        self.state.borrow_mut().report.add(vm, code, entry, event);
+    }
+
+    /// Compiles what a function calls, as far as it has been seen.
+    fn compile_callees(&self, vm: &mut Vm, code: Gc<Code>, depth: u32) {
+        if depth >= MAX_NESTING {
+            return;
+        }
+        let callees: Vec<Value> = match &*code.tiering.notes.borrow() {
+            Some(notes) => {
+                notes.insns.iter().flat_map(|n| n.callees.iter().map(|(_, v)| *v)).collect()
+            }
+            None => Vec::new(),
+        };
+        for callee in callees {
+            let Some(f) = vm.function_called(callee) else { continue };
+            let callee = f.code;
+            let known = {
+                let state = self.state.borrow();
+                state.active.contains(&id(callee))
+                    || state.versions.contains_key(&(id(callee), Entry::Call))
+            };
+            let noted = callee.tiering.notes.borrow().is_some();
+            let plain = !callee.data.kind.is_coroutine() && callee.data.params.exact().is_some();
+            if !known && noted && plain {
+                self.compile_now(vm, callee, Entry::Call, depth + 1);
+            }
+        }
+    }
+
+    fn build(
+        &self,
+        vm: &mut Vm,
+        code: Gc<Code>,
+        entry: Entry,
+        depth: u32,
+    ) -> Result<(usize, usize), Refusal> {
+        self.compile_callees(vm, code, depth);
+        let empty = Notes::new(code.data.insns.len(), code.data.params.registers());
+        let notes = code.tiering.notes.borrow();
+        let notes = notes.as_deref().unwrap_or(&empty);
+        let state = self.state.borrow();
+        let compiled = &state.compiled;
+        let mut snapshot = Snapshot { vm, compiled, code, constants: vec![code.value()] };
+        let feedback = snapshot.feedback(notes);
+        let constants = snapshot.constants;
+        drop(state);
+        let consts: Vec<Option<u64>> =
+            code.const_pool.iter().map(|value| vm.is_shared(*value).then(|| value.bits())).collect();
+        let keysets: Vec<u64> =
+            code.keysets.iter().map(|s| s.map_or(0, |s| std::ptr::from_ref(s) as u64)).collect();
+        let protos: Vec<u64> = code.protos.iter().map(|p| p.as_ptr() as u64).collect();
+        let request = Request {
+            code: &code.data,
+            id: code.as_ptr() as u64,
+            insns: code.insns as u64,
+            consts: &consts,
+            keysets: &keysets,
+            vars: code.module.vars.as_ptr() as u64,
+            epoch: vm.cache_epoch,
+            protos: &protos,
+            feedback: &feedback,
+            entry,
+        };
+        let made = self.jit.borrow_mut().compile(request)?;
+        vm.tiers.constants.extend(constants);
+        let mut state = self.state.borrow_mut();
+        if let Some(direct) = made.direct {
+            state.install(id(code), direct);
+        }
+        state.report.exits(id(code), entry, made.exits);
+        if let Some(listing) = made.listing {
+            // Nobody to show it to is no reason to stop.
+            let _ = writeln!(vm.err, "; {} ({entry:?})\n{listing}", code.name());
+        }
+        Ok((made.entry as usize, made.bytes))
+    }
+}
+
+impl State {
+    /// Makes direct calls go to new code. Callers hold the address of a cell; they
+    /// keep the old code if the signature has changed.
+    fn install(&mut self, code: Id, new: Direct) {
+        if let Some(old) = self.compiled.directs.get(&code) {
+            let same = (&old.params, old.result, old.uses_self);
+            if same == (&new.params, new.result, new.uses_self) {
+                // SAFETY: a cell is never freed, and written here only.
+                unsafe { *(old.cell as *mut u64) = new.cell };
+                return;
+            }
+        }
+        let cell = Box::leak(Box::new(new.cell)) as *mut u64 as u64;
+        self.compiled.directs.insert(code, Direct { cell, ..new });
+    }
+}
+
+impl Tier for Cranelift {
+    fn compile(&self, vm: &mut Vm, code: Gc<Code>, entry: Entry) {
+        self.compile_now(vm, code, entry, 0);
+    }
+
+    fn left(&self, code: Gc<Code>, entry: Entry, pc: u32, exit: usize) -> bool {
+        let mut state = self.state.borrow_mut();
+        state.report.left(id(code), entry, exit);
+        let limit = if self.options.eager { 2 } else { MAX_EXITS };
+        let count = state.exits.entry((id(code), pc)).or_default();
+        *count += 1;
+        if *count < limit {
+            return false;
+        }
+        *count = 0;
+        if let Some(notes) = &mut *code.tiering.notes.borrow_mut()
+            && let Some(note) = notes.insns.get_mut(pc as usize)
+        {
+            note.trouble = note.trouble.saturating_add(1);
+        }
+        state.versions.get(&(id(code), entry)).is_none_or(|v| *v < MAX_VERSIONS)
+    }
+
+    fn thresholds(&self) -> (u32, u32) {
+        match self.options.eager {
+            true => (0, 0),
+            false => (self.options.calls, self.options.rounds),
+        }
+    }
+
+    fn watched(&self) -> u32 {
+        if self.options.eager { 0 } else { WATCHED }
+    }
+}
+

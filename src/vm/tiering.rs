@@ -1,0 +1,408 @@
+//! Where the interpreter meets machine code: when it is asked for, how it is
+//! entered, and what it leaves behind.
+//!
+//! Frames of compiled code lie on the frame stack like others. Between a frame
+//! of compiled code and a run of the interpreter above it lies a stub, as below
+//! any run; it does not count as a nested call.
+
+use std::rc::Rc;
+
+use gene_isa::backend::{Entry, status};
+use gene_isa::{Insn, Op};
+
+use super::dispatch::{EXIT, mode};
+use super::error::Throw;
+use super::stack::Frame;
+use super::Vm;
+use crate::heap::Gc;
+use crate::object::Code;
+use crate::object::feedback::HotLoop;
+use crate::value::Value;
+
+/// Machine code as the interpreter calls it: vm, frame, window; a status.
+pub type Entrance = unsafe extern "C" fn(*mut Vm, *mut Frame, *mut Value) -> u64;
+
+/// Back edges between two looks at counters and interrupts.
+pub const BUDGET: i32 = 256;
+
+/// Where calls of functions begin that are counted.
+static COUNT: [Insn; 1] = [Insn { op: Op::Count, x: 0, a: 0, b: 0, c: 0 }];
+/// Where calls of functions begin that are machine code.
+static ENTER: [Insn; 1] = [Insn { op: Op::Enter, x: 0, a: 0, b: 0, c: 0 }];
+
+/// Decides what is compiled, and compiles it.
+pub trait Tier {
+    /// A function or loop is hot, and what it does has been noted. Whoever
+    /// implements this installs machine code, or says that there will be none.
+    fn compile(&self, vm: &mut Vm, code: Gc<Code>, entry: Entry);
+
+    /// Compiled code went back to the interpreter at `pc` because an assumption
+    /// failed; whether it should be watched and compiled again.
+    fn left(&self, code: Gc<Code>, entry: Entry, pc: u32, exit: usize) -> bool;
+
+    /// Calls and rounds of loops before something is hot.
+    fn thresholds(&self) -> (u32, u32);
+
+    /// Instructions that are noted before something is compiled.
+    fn watched(&self) -> u32;
+}
+
+/// What the vm keeps for the compiled tier.
+#[derive(Default)]
+pub struct Tiers {
+    /// The compiler; `None`: everything is interpreted.
+    pub tier: Option<Rc<dyn Tier>>,
+    /// Values that machine code refers to.
+    pub constants: Vec<Value>,
+    /// What is being watched.
+    pending: Option<(Gc<Code>, Entry)>,
+    /// Instructions to be noted before that is compiled.
+    watch_left: u32,
+}
+
+impl Tiers {
+    /// Code that is being watched, a root.
+    pub(super) fn watched(&self) -> Option<Gc<Code>> {
+        self.pending.map(|(code, _)| code)
+    }
+}
+
+impl Vm {
+    /// Compiles what becomes hot from now on. The vm must not move any more.
+    /// Machine code uses half of what is left of the stack of this thread.
+    pub fn set_tier(&mut self, tier: Rc<dyn Tier>) {
+        let here = std::ptr::from_ref(&tier) as usize;
+        let lowest = stack_end().unwrap_or(here.saturating_sub(1 << 20));
+        self.native_limit = lowest + here.saturating_sub(lowest) / 2;
+        if tier.watched() == 0 {
+            self.mode = mode::RECORD;
+        }
+        self.tiers.tier = Some(tier);
+        self.budget = self.poll_budget();
+    }
+
+    /// The address of the word that says whether somebody wants attention.
+    pub fn interrupt_address(&self) -> usize {
+        self.interrupt.address()
+    }
+
+    fn is_eager(&self) -> bool {
+        self.tiers.tier.as_ref().is_some_and(|tier| tier.watched() == 0)
+    }
+
+    fn poll_budget(&self) -> i32 {
+        if self.is_eager() { 0 } else { BUDGET }
+    }
+
+    /// Prepares newly loaded code to be counted.
+    pub(super) fn count_calls(&self, code: Gc<Code>) {
+        let Some(tier) = &self.tiers.tier else { return };
+        if !code.data.kind.is_coroutine() {
+            code.tiering.calls_left.set(tier.thresholds().0);
+            code.tiering.start.set(COUNT.as_ptr());
+        }
+    }
+
+    /// A counted function is called.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn counted(&mut self, code: Gc<Code>) {
+        let left = code.tiering.calls_left.get();
+        if left > 0 {
+            code.tiering.calls_left.set(left - 1);
+            return;
+        }
+        code.tiering.start.set(code.insns);
+        self.watch_for(code, Entry::Call);
+    }
+
+    /// Watches what happens, and then compiles this.
+    fn watch_for(&mut self, code: Gc<Code>, entry: Entry) {
+        let Some(tier) = self.tiers.tier.clone() else { return };
+        if self.is_eager() {
+            tier.compile(self, code, entry);
+            return;
+        }
+        if self.tiers.pending.is_some() {
+            // One thing at a time: this will be counted again.
+            match entry {
+                Entry::Call => {
+                    code.tiering.calls_left.set(tier.thresholds().0 / 4);
+                    code.tiering.start.set(COUNT.as_ptr());
+                }
+                Entry::Loop(pc) => self.change_loop(code, pc, |l| l.polls_left = 4),
+            }
+            return;
+        }
+        self.tiers.pending = Some((code, entry));
+        self.tiers.watch_left = tier.watched();
+        if self.mode == mode::NORMAL {
+            self.mode = mode::RECORD;
+        }
+    }
+
+    /// One more instruction has been noted; whether there shall be more.
+    #[inline(always)]
+    pub(super) fn watch(&mut self) -> bool {
+        if self.tiers.watch_left > 1 {
+            self.tiers.watch_left -= 1;
+            return true;
+        }
+        self.watched()
+    }
+
+    #[cold]
+    fn watched(&mut self) -> bool {
+        if self.is_eager() {
+            return true;
+        }
+        if self.mode == mode::RECORD {
+            self.mode = mode::NORMAL;
+        }
+        if let (Some((code, entry)), Some(tier)) =
+            (self.tiers.pending.take(), self.tiers.tier.clone())
+        {
+            tier.compile(self, code, entry);
+        }
+        // The next back edge looks whether its loop can be entered.
+        self.budget = 0;
+        false
+    }
+
+    fn change_loop(&self, code: Gc<Code>, pc: u32, change: impl FnOnce(&mut HotLoop)) {
+        let mut loops = code.tiering.loops.borrow_mut();
+        if let Some(found) = loops.iter_mut().find(|l| l.pc == pc) {
+            change(found);
+        }
+    }
+
+    /// Makes calls and rounds go to machine code.
+    pub fn install(&mut self, code: Gc<Code>, entry: Entry, native: usize) {
+        match entry {
+            Entry::Call => {
+                code.tiering.native.set(native);
+                code.tiering.start.set(ENTER.as_ptr());
+            }
+            Entry::Loop(pc) => self.change_loop(code, pc, |l| l.native = native),
+        }
+    }
+
+    /// Leaves the function or loop to the interpreter for good.
+    pub fn refuse(&mut self, code: Gc<Code>, entry: Entry) {
+        match entry {
+            Entry::Call => code.tiering.start.set(code.insns),
+            Entry::Loop(pc) => self.change_loop(code, pc, |l| {
+                l.polls_left = u32::MAX;
+                l.native = 0;
+            }),
+        }
+    }
+
+    /// A loop was polled in: machine code that goes on at `pc`, if there is any.
+    pub(super) fn loop_polled(&mut self) -> Option<(u32, Entrance)> {
+        self.budget = self.poll_budget();
+        let tier = self.tiers.tier.clone()?;
+        // SAFETY: `fp` is the running frame, `pc` in its code.
+        let (code, at, plain) = unsafe {
+            let frame = &*self.fp;
+            (frame.code, frame.pc.offset_from(frame.code.insns), frame.top.is_null())
+        };
+        if !plain || code.data.kind.is_coroutine() || !self.has_stack() {
+            return None;
+        }
+        let pc = at as u32;
+        let rounds = (tier.thresholds().1 / BUDGET as u32).max(1);
+        let hot = {
+            let mut loops = code.tiering.loops.borrow_mut();
+            match loops.iter_mut().find(|l| l.pc == pc) {
+                Some(l) if l.native != 0 => return Some((pc, entrance(l.native))),
+                Some(l) => {
+                    l.polls_left = l.polls_left.saturating_sub((l.polls_left < u32::MAX) as u32);
+                    l.polls_left == 0
+                }
+                None => {
+                    loops.push(HotLoop { pc, polls_left: rounds, native: 0 });
+                    false
+                }
+            }
+        };
+        if hot && self.trace_exec {
+            return None;
+        }
+        if hot {
+            self.change_loop(code, pc, |l| l.polls_left = rounds);
+            self.watch_for(code, Entry::Loop(pc));
+            let loops = code.tiering.loops.borrow();
+            let native = loops.iter().find(|l| l.pc == pc).map_or(0, |l| l.native);
+            return (native != 0).then(|| (pc, entrance(native)));
+        }
+        None
+    }
+
+    /// Whether enough of the native stack is left for machine code.
+    #[inline(always)]
+    pub(super) fn has_stack(&self) -> bool {
+        let here = 0u8;
+        std::ptr::from_ref(&here) as usize > self.native_limit
+    }
+
+    /// What follows when machine code has ended with this status; `fp` and its
+    /// `pc` are what the interpreter goes on with.
+    ///
+    /// # Errors
+    ///
+    /// An exception that has left the frame.
+    #[inline(always)]
+    pub(super) fn native_ended(
+        &mut self,
+        code: Gc<Code>,
+        entry: Entry,
+        ended: u64,
+        frame: *mut Frame,
+        base: *mut Value,
+    ) -> Result<(), Throw> {
+        if ended == status::DONE {
+            self.fp = frame.wrapping_sub(1);
+            return Ok(());
+        }
+        match status::split(ended) {
+            (status::INTERPRET, None) => {
+                self.budget = 0;
+                Ok(())
+            }
+            (status::INTERPRET, Some(exit)) => {
+                // Arguments of other kinds: the wrapper has written the `pc`.
+                if exit == 0 {
+                    self.fp = frame;
+                }
+                self.left(code, entry, exit);
+                Ok(())
+            }
+            (status::VALUE, _) => {
+                // SAFETY: the frame's window lies on the stack.
+                unsafe { *base = self.native_result };
+                self.fp = frame.wrapping_sub(1);
+                Ok(())
+            }
+            _ => Err(Throw(self.raised)),
+        }
+    }
+
+    /// Compiled code left at the running frame.
+    #[cold]
+    fn left(&mut self, code: Gc<Code>, entry: Entry, exit: usize) {
+        self.budget = 0;
+        let Some(tier) = self.tiers.tier.clone() else { return };
+        // SAFETY: `fp` is the frame that was left, with its `pc`.
+        let frame = unsafe { *self.fp };
+        let now = frame.code;
+        // SAFETY: the `pc` lies in the code.
+        let at = unsafe { frame.pc.offset_from(now.insns) };
+        // A tail call has put another function into the frame.
+        let entry = if now == code { entry } else { Entry::Call };
+        if tier.left(now, entry, at as u32, exit) {
+            self.watch_for(now, entry);
+        }
+    }
+
+    /// The same for a call that compiled code made.
+    #[cold]
+    pub(super) fn callee_left(&mut self, exit: usize) {
+        // SAFETY: `fp` is the frame that was left.
+        let code = unsafe { (*self.fp).code };
+        self.left(code, Entry::Call, exit);
+    }
+
+    // ---- stubs -----------------------------------------------------------------
+
+    /// Runs `f` with a stub below the frame at `frame`, which moves up by one
+    /// meanwhile. The frame lies at its place again, if it still exists.
+    ///
+    /// # Safety
+    ///
+    /// `frame` must be the topmost frame.
+    pub(super) unsafe fn over_stub<T>(
+        &mut self,
+        frame: *mut Frame,
+        f: impl FnOnce(&mut Vm, *mut Frame) -> T,
+    ) -> T {
+        let moved = frame.wrapping_add(1);
+        // SAFETY: the frame stack has room for as many stubs as frames.
+        unsafe {
+            let (code, base) = ((*frame).code, (*frame).base);
+            *moved = *frame;
+            *frame = Frame { pc: EXIT.as_ptr(), base: std::ptr::null_mut(), code, top: base };
+            self.fp = moved;
+            self.frame_limit = self.frame_limit.wrapping_add(1);
+            let result = f(self, moved);
+            self.frame_limit = self.frame_limit.wrapping_sub(1);
+            if self.fp == moved {
+                *frame = *moved;
+                self.fp = frame;
+            }
+            result
+        }
+    }
+
+    /// Interprets the topmost frame, at `frame`, until it returns.
+    ///
+    /// # Errors
+    ///
+    /// What it raises.
+    ///
+    /// # Safety
+    ///
+    /// As [`Vm::over_stub`].
+    pub(super) unsafe fn interpret(&mut self, frame: *mut Frame) -> Result<Value, Throw> {
+        // SAFETY: the caller says so.
+        unsafe { self.over_stub(frame, |vm, _| vm.run()) }
+    }
+
+    /// Looks for a handler in the topmost frame only, which is at `frame`: a status.
+    ///
+    /// # Safety
+    ///
+    /// As [`Vm::over_stub`].
+    #[cold]
+    pub(super) unsafe fn raise_in(&mut self, frame: *mut Frame, throw: Throw) -> u64 {
+        // SAFETY: the caller says so.
+        let unwound = unsafe { self.over_stub(frame, |vm, _| vm.unwind(throw)) };
+        match unwound {
+            Ok(()) => status::INTERPRET,
+            Err(throw) => {
+                self.raised = throw.0;
+                status::RAISED
+            }
+        }
+    }
+}
+
+fn entrance(native: usize) -> Entrance {
+    // SAFETY: only addresses of machine code of this signature are installed.
+    unsafe { std::mem::transmute::<usize, Entrance>(native) }
+}
+
+/// Machine code of a function that is entered by a call.
+#[inline(always)]
+pub(super) fn call_entrance(code: Gc<Code>) -> Entrance {
+    entrance(code.tiering.native.get())
+}
+
+/// Lowest address of the stack of this thread.
+fn stack_end() -> Option<usize> {
+    #[cfg(target_os = "linux")]
+    // SAFETY: the attributes are initialised by the first call, read, and
+    // destroyed.
+    unsafe {
+        let mut attributes = std::mem::zeroed::<libc::pthread_attr_t>();
+        if libc::pthread_getattr_np(libc::pthread_self(), &mut attributes) != 0 {
+            return None;
+        }
+        let (mut lowest, mut size) = (std::ptr::null_mut(), 0);
+        let found = libc::pthread_attr_getstack(&attributes, &mut lowest, &mut size);
+        libc::pthread_attr_destroy(&mut attributes);
+        (found == 0).then_some(lowest as usize)
+    }
+    #[cfg(not(target_os = "linux"))]
+    None
+}
