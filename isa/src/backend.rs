@@ -319,6 +319,8 @@ pub struct CompiledCode {
     /// The places where it may go back; [`status::INTERPRET`] says which, see
     /// [`status::exit`].
     pub exits: Vec<Exit>,
+    /// Instructions that the interpreter runs for it.
+    pub steps: Vec<u32>,
     /// Text of a stage, where asked for.
     pub listing: Option<String>,
 }

@@ -57,6 +57,17 @@ pub enum Logic {
     Exit,
 }
 
+/// What a path segment means that is both a member and a variable.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Path {
+    /// The member.
+    Member,
+    /// The element at the index in the variable.
+    Element,
+    /// The interpreter knows.
+    Generic,
+}
+
 /// How a call is made.
 #[derive(Clone, Debug)]
 pub enum CallPlan<'a> {
@@ -222,8 +233,22 @@ impl<'a> Infer<'a> {
         if lk == Kinds::INT && rk == Kinds::INT {
             return Logic::Bits;
         }
-        let no_bits = |ty: Ty| ty.kinds.and(BITS).is_empty();
-        if no_bits(l) || no_bits(r) { Logic::Truth } else { Logic::Generic }
+        match self.without_bits(pc, 1, l).or(self.without_bits(pc, 2, r)) {
+            Some(_) => Logic::Truth,
+            None => Logic::Generic,
+        }
+    }
+
+    /// The kinds to which an operand is guarded so that operators of bits take it
+    /// as it is; `None` if that is not possible.
+    pub fn without_bits(&self, pc: usize, operand: usize, ty: Ty) -> Option<Kinds> {
+        if ty.kinds.and(BITS).is_empty() {
+            return Some(ty.kinds);
+        }
+        let kinds = self.expect(pc, operand, ty);
+        let tested = ASSUMED.with(Kinds::BOOL).with(Kinds::NIL);
+        let good = kinds.and(BITS).is_empty() && is_single(kinds) && kinds.within(tested);
+        good.then_some(kinds)
     }
 
     /// How `!` of an operand is done.
@@ -235,7 +260,7 @@ impl<'a> Infer<'a> {
         match kinds {
             Kinds::NONE => Logic::Exit,
             Kinds::INT => Logic::Bits,
-            _ if ty.kinds.and(BITS).is_empty() => Logic::Truth,
+            _ if self.without_bits(pc, 1, ty).is_some() => Logic::Truth,
             _ => Logic::Generic,
         }
     }
@@ -403,6 +428,13 @@ impl<'a> Infer<'a> {
                     types[a] = bits_type(insn.op, types[b], types[c]);
                 }
                 Logic::Truth => {
+                    match self.without_bits(pc, 1, types[b]) {
+                        Some(kinds) => types[b] = types[b].narrow(kinds),
+                        None => {
+                            let kinds = self.without_bits(pc, 2, types[c]);
+                            types[c] = types[c].narrow(kinds.unwrap_or(Kinds::ANY));
+                        }
+                    }
                     types[a] = match insn.op {
                         And => types[c],
                         Or => types[b].join(types[c]),
@@ -417,9 +449,18 @@ impl<'a> Infer<'a> {
                     types[b] = types[b].narrow(Kinds::INT);
                     types[a] = Ty::int(-types[b].hi - 1, -types[b].lo - 1);
                 }
-                Logic::Truth => types[a] = Ty::BOOL,
+                Logic::Truth => {
+                    let kinds = self.without_bits(pc, 1, types[b]).unwrap_or(Kinds::ANY);
+                    types[b] = types[b].narrow(kinds);
+                    types[a] = Ty::BOOL;
+                }
                 Logic::Generic => types[a] = Ty::ANY,
             },
+            JumpIfOr => {
+                if let Some(kinds) = self.without_bits(pc, 0, types[a]) {
+                    types[a] = types[a].narrow(kinds);
+                }
+            }
             Shl | Shr => match self.numeric(pc, (1, types[b]), (2, types[c])) {
                 Num::Exit => return false,
                 Num::Int => {
@@ -488,6 +529,12 @@ impl<'a> Infer<'a> {
                 types[a] = next;
                 types[a + 3] = next;
             }
+            IterInit if !self.may_go(pc, 1, types) => {
+                types[b] = types[b].narrow(Kinds::ARRAY);
+                types[a] = types[b];
+                types[a + 1] = Ty::int(0, 0);
+            }
+            IterClose if !self.may_go(pc, 1, types) => {}
             IterNext => {
                 if self.array_loop(pc, types) {
                     types[a] = types[a].narrow(Kinds::ARRAY);
@@ -538,6 +585,27 @@ impl<'a> Infer<'a> {
                     types[a] = Ty::ANY;
                 }
             },
+            GetPropVar => {
+                if !self.seen(pc).ran {
+                    return false;
+                }
+                match self.path(pc, types[b], types[c]) {
+                    Path::Member => self.narrow_record(pc, 1, b, types),
+                    Path::Element => {
+                        types[b] = types[b].narrow(Kinds::ARRAY);
+                        types[c] = types[c].narrow(Kinds::INT);
+                    }
+                    Path::Generic => {}
+                }
+                types[a] = Ty::ANY;
+            }
+            CheckType => {
+                let ty = types[a];
+                match self.checked(pc, ty) {
+                    Some(kinds) => types[a] = ty.narrow(kinds),
+                    None => types[a] = Ty::ANY,
+                }
+            }
             SetProp => match self.member(pc) {
                 None => return false,
                 Some(true) => self.narrow_record(pc, 0, a, types),
@@ -570,6 +638,53 @@ impl<'a> Infer<'a> {
             }
         }
         true
+    }
+
+    /// What a path segment that names a member and a variable means.
+    pub fn path(&self, pc: usize, object: Ty, variable: Ty) -> Path {
+        let seen = self.seen(pc);
+        let kinds = self.expect(pc, 1, object);
+        if seen.generic || kinds.is_empty() {
+            return Path::Generic;
+        }
+        if kinds.within(Kinds::RECORD) && !seen.shapes.is_empty() {
+            return Path::Member;
+        }
+        let element = kinds == Kinds::ARRAY && self.expect(pc, 2, variable) == Kinds::INT;
+        if element { Path::Element } else { Path::Generic }
+    }
+
+    /// The kinds that pass the type check at `pc` for certain, among those that
+    /// occur.
+    pub fn checked(&self, pc: usize, ty: Ty) -> Option<Kinds> {
+        let check = &self.code.checks[self.code.insns[pc].bc() as usize];
+        let gene_isa::TypeExpr::Name(name) = &check.ty else { return None };
+        let passing = match name.as_str() {
+            "Int" => Kinds::INT,
+            "Float" => Kinds::FLOAT,
+            "Bool" => Kinds::BOOL,
+            "String" => Kinds::STRING,
+            "Array" => Kinds::ARRAY,
+            "Map" => Kinds::MAP,
+            "Any" => return Some(ty.kinds),
+            _ => return None,
+        };
+        let good = !self.seen(pc).generic && self.expect(pc, 0, ty) == passing;
+        good.then_some(passing)
+    }
+
+    /// Whether the jump at `pc` may take the `way`-th way out. Given are the
+    /// types before it.
+    pub fn may_go(&self, pc: usize, way: usize, types: &[Ty]) -> bool {
+        let insn = self.code.insns[pc];
+        if way == 0 || self.seen(pc).generic {
+            return true;
+        }
+        match insn.op {
+            Op::IterInit => self.expect(pc, 1, types[insn.b as usize]) != Kinds::ARRAY,
+            Op::IterClose => types[insn.a as usize].kinds != Kinds::ARRAY,
+            _ => true,
+        }
     }
 
     fn narrow_record(&self, pc: usize, operand: usize, register: usize, types: &mut [Ty]) {
@@ -825,6 +940,10 @@ pub fn solve(infer: &Infer, flow: &Flow) -> BlockTypes {
     }
 }
 
+/// Kinds that are worth a guard at the entry of a loop.
+const ASSUMED: Kinds =
+    Kinds::NUMBER.with(Kinds::ARRAY).with(Kinds::RECORD).with(Kinds::STRING).with(Kinds::FUNCTION);
+
 /// How often the bounds at a loop may change before they are given up.
 const PATIENCE: u32 = 3;
 
@@ -854,6 +973,9 @@ impl<'a, 'b> Solver<'a, 'b> {
                 continue;
             }
             for (way, succ) in self.flow.blocks[block].succs.iter().enumerate() {
+                if !self.infer.may_go(last, way, &types) {
+                    continue;
+                }
                 let mut out = types.clone();
                 if self.infer.code.insns[last].jump().is_some() {
                     self.infer.refine(last, way, &mut out);
@@ -890,8 +1012,7 @@ impl<'a, 'b> Solver<'a, 'b> {
         if header && let Some(assumed) = self.infer.feedback.loop_at(start as u32) {
             for register in self.flow.live[start].iter() {
                 let kinds = assumed.get(register as usize).copied().unwrap_or(Kinds::ANY);
-                let useful = is_single(kinds) && !Kinds::SCOPE.contains(kinds);
-                if !useful || self.banned.contains(&(block, register)) {
+                if !is_single(kinds) || !kinds.within(ASSUMED) || self.banned.contains(&(block, register)) {
                     continue;
                 }
                 let ty = &mut types[register as usize];

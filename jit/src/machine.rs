@@ -118,7 +118,7 @@ impl Jit {
         request: &Request,
         infer: &Infer,
         listing: &mut String,
-    ) -> Result<(Defined, Vec<Exit>), Refusal> {
+    ) -> Result<(Defined, Vec<Exit>, Vec<u32>), Refusal> {
         let start = match request.entry {
             Entry::Call => 0,
             Entry::Loop(pc) => pc as usize,
@@ -144,9 +144,9 @@ impl Jit {
         };
         let builder = FunctionBuilder::new(&mut self.context.func, &mut self.builder);
         let lower = Lower::new(builder, &run, request, infer, &flow, &types, own);
-        let (builder, exits) = lower.run();
+        let (builder, exits, steps) = lower.run();
         builder.finalize(self.module.isa().frontend_config());
-        Ok((self.define(id, listing)?, exits))
+        Ok((self.define(id, listing)?, exits, steps))
     }
 
     /// What the interpreter calls: takes arguments from the window, puts the
@@ -269,7 +269,7 @@ impl Backend for Jit {
         let infer = Infer::new(&request);
         let mut listing = String::new();
         self.module.clear_context(&mut self.context);
-        let (body, exits) = self.body(&request, &infer, &mut listing)?;
+        let (body, exits, steps) = self.body(&request, &infer, &mut listing)?;
         let wrapper = self.wrapper(&request, infer.own.as_ref(), body.id, &mut listing)?;
         self.module.finalize_definitions().map_err(failed)?;
         let address = |id| self.module.get_finalized_function(id) as u64;
@@ -280,6 +280,7 @@ impl Backend for Jit {
             direct,
             bytes: body.bytes + wrapper.bytes,
             exits,
+            steps,
             listing: wanted.then_some(listing),
         })
     }

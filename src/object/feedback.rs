@@ -66,7 +66,7 @@ pub struct Notes {
     pub insns: Box<[Note]>,
     /// Kinds of arguments.
     pub params: Box<[Kinds]>,
-    /// Kinds of all registers at the targets of back edges.
+    /// Kinds of all registers at the targets of back edges, whenever these run.
     pub loops: Vec<(u32, Box<[Kinds]>)>,
 }
 
@@ -88,12 +88,19 @@ pub struct Note {
 }
 
 impl Notes {
-    /// Nothing noted yet of code with so many instructions and parameters.
-    pub fn new(insns: usize, params: usize) -> Notes {
+    /// Nothing noted yet of the code.
+    pub fn new(code: &gene_isa::Code) -> Notes {
+        let mut loops: Vec<(u32, Box<[Kinds]>)> = Vec::new();
+        for (pc, insn) in code.insns.iter().enumerate().filter(|(_, i)| i.op.is_back_edge()) {
+            let target = insn.jump_target(pc).unwrap_or(0) as u32;
+            if !loops.iter().any(|(known, _)| *known == target) {
+                loops.push((target, vec![Kinds::NONE; code.nregs as usize].into()));
+            }
+        }
         Notes {
-            insns: (0..insns).map(|_| Note::default()).collect(),
-            params: vec![Kinds::NONE; params].into(),
-            loops: Vec::new(),
+            insns: code.insns.iter().map(|_| Note::default()).collect(),
+            params: vec![Kinds::NONE; code.params.registers()].into(),
+            loops,
         }
     }
 }

@@ -185,7 +185,7 @@ impl Cranelift {
         depth: u32,
     ) -> Result<(usize, usize), Refusal> {
         self.compile_callees(vm, code, depth);
-        let empty = Notes::new(code.data.insns.len(), code.data.params.registers());
+        let empty = Notes::new(&code.data);
         let notes = code.tiering.notes.borrow();
         let notes = notes.as_deref().unwrap_or(&empty);
         let state = self.state.borrow();
@@ -218,6 +218,7 @@ impl Cranelift {
             state.install(id(code), direct);
         }
         state.report.exits(id(code), entry, made.exits);
+        state.report.steps(vm, code, entry, made.steps);
         if let Some(listing) = made.listing {
             // Nobody to show it to is no reason to stop.
             let _ = writeln!(vm.err, "; {} ({entry:?})\n{listing}", code.name());

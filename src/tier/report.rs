@@ -43,6 +43,8 @@ pub struct Report {
     lines: Vec<((Id, Entry), Line)>,
     exits: HashMap<(Id, Entry), Vec<(Exit, u64)>, FxBuildHasher>,
     places: HashMap<(Id, u32), String, FxBuildHasher>,
+    /// Instructions that the interpreter runs for compiled code, with places.
+    steps: HashMap<(Id, Entry), Vec<String>, FxBuildHasher>,
 }
 
 impl Report {
@@ -87,6 +89,16 @@ impl Report {
         self.exits.insert((code, entry), all);
     }
 
+    /// Notes which instructions are left to the interpreter.
+    pub(super) fn steps(&mut self, vm: &Vm, code: Gc<Code>, entry: Entry, steps: Vec<u32>) {
+        let describe = |pc: u32| {
+            let place = vm.place_of(code, pc).unwrap_or_default();
+            format!("{} at {place}", code.data.insns[pc as usize].op.mnemonic())
+        };
+        let lines = steps.into_iter().map(describe).collect();
+        self.steps.insert((id(code), entry), lines);
+    }
+
     pub(super) fn left(&mut self, code: Id, entry: Entry, exit: usize) {
         let exits = self.exits.get_mut(&(code, entry));
         if let Some((_, count)) = exits.and_then(|exits| exits.get_mut(exit)) {
@@ -119,6 +131,9 @@ impl Report {
                 Some(reason) => writeln!(out, "refused   {what}: {reason}"),
                 None => writeln!(out, "compiled  {what}{times}: {} bytes, {micros} us", line.bytes),
             };
+            for step in self.steps.get(key).into_iter().flatten() {
+                let _ = writeln!(out, "  interprets {step}");
+            }
             for (exit, count) in self.exits.get(key).into_iter().flatten() {
                 if *count > 0 {
                     let place = self.places.get(&(key.0, exit.pc));

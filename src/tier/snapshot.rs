@@ -33,7 +33,9 @@ impl Snapshot<'_> {
     pub fn feedback(&mut self, notes: &Notes) -> Feedback {
         let code = self.code;
         let seen = (0..code.data.insns.len()).map(|pc| self.seen(pc, &notes.insns[pc])).collect();
-        let loops = notes.loops.iter().map(|(pc, kinds)| (*pc, kinds.to_vec())).collect();
+        let calm = |pc: &u32| notes.insns[*pc as usize].trouble < MAX_TROUBLE;
+        let loops = notes.loops.iter().filter(|(pc, _)| calm(pc));
+        let loops = loops.map(|(pc, kinds)| (*pc, kinds.to_vec())).collect();
         Feedback { seen, loops, params: notes.params.to_vec() }
     }
 
@@ -49,8 +51,12 @@ impl Snapshot<'_> {
             return seen;
         }
         match insn.op {
-            Op::GetProp | Op::SetProp => {
-                let name = self.code.data.caches[insn.c as usize];
+            Op::GetProp | Op::SetProp | Op::GetPropVar => {
+                let cache = match insn.op {
+                    Op::GetPropVar => self.code.data.insns[pc + 1].bc(),
+                    _ => insn.c as u32,
+                };
+                let name = self.code.data.caches[cache as usize];
                 let stores = insn.op == Op::SetProp;
                 for (shape, inline) in &note.shapes {
                     // SAFETY: the address of a shape, which live as long as the heap.

@@ -964,7 +964,7 @@ impl Vm {
                     }
                     Op::Enter => {
                         pc = code.insns;
-                        if vm.has_stack() {
+                        if vm.may_enter() {
                             let frame = vm.fp;
                             let status = call_entrance(code)(vm, frame, base);
                             native_ended!(code, Entry::Call, status, frame, base);

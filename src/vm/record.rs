@@ -48,30 +48,29 @@ impl Vm {
         let insn = data.insns[at];
         let mut new = false;
         let mut notes = code.tiering.notes.borrow_mut();
-        let params = data.params.registers();
         let notes =
-            notes.get_or_insert_with(|| Box::new(Notes::new(data.insns.len(), params)));
+            notes.get_or_insert_with(|| Box::new(Notes::new(data)));
         if at == 0 {
             for (i, kinds) in notes.params.iter_mut().enumerate() {
                 *kinds = kinds.with(kinds_of(register(2 + i as u16)));
             }
         }
-        if insn.op.is_back_edge()
-            && let Some(target) = insn.jump_target(at)
-        {
-            note_loop(notes, target as u32, data.nregs, register);
+        if let Some((_, known)) = notes.loops.iter_mut().find(|(pc, _)| *pc == at as u32) {
+            let kinds = (0..data.nregs).map(|i| kinds_of(register(i)));
+            known.iter_mut().zip(kinds).for_each(|(k, new)| *k = k.with(new));
         }
         let note = &mut notes.insns[at];
         note.ran = true;
         note_operands(note, insn, register);
         match insn.op {
-            Op::GetProp | Op::SetProp => {
-                let object = register(if insn.op == Op::GetProp { insn.b } else { insn.a });
+            Op::GetProp | Op::SetProp | Op::GetPropVar => {
+                let object = register(if insn.op == Op::SetProp { insn.a } else { insn.b });
                 match as_record(object) {
                     Some(record) if !record.is_dictionary() => {
                         let inline = record.shape().len() <= record.header.small.get() as usize;
                         note.shape(std::ptr::from_ref::<Shape>(record.shape()) as usize, inline);
                     }
+                    _ if insn.op == Op::GetPropVar => {}
                     _ => note.many = true,
                 }
             }
@@ -114,13 +113,5 @@ fn note_operands(note: &mut Note, insn: Insn, register: impl Fn(u16) -> Value) {
             Field::c => note.operand(2, register(insn.c)),
             Field::x | Field::bc => {}
         }
-    }
-}
-
-fn note_loop(notes: &mut Notes, target: u32, nregs: u16, register: impl Fn(u16) -> Value) {
-    let kinds = (0..nregs).map(|i| kinds_of(register(i)));
-    match notes.loops.iter_mut().find(|(pc, _)| *pc == target) {
-        Some((_, known)) => known.iter_mut().zip(kinds).for_each(|(k, new)| *k = k.with(new)),
-        None => notes.loops.push((target, kinds.collect())),
     }
 }

@@ -207,7 +207,8 @@ impl Vm {
             let frame = &*self.fp;
             (frame.code, frame.pc.offset_from(frame.code.insns), frame.top.is_null())
         };
-        if !plain || code.data.kind.is_coroutine() || !self.has_stack() {
+        let watching = self.tiers.pending.is_some();
+        if !plain || code.data.kind.is_coroutine() || !self.has_stack() || watching {
             return None;
         }
         let pc = at as u32;
@@ -239,9 +240,15 @@ impl Vm {
         None
     }
 
+    /// Whether machine code may be entered: not while the interpreter is watched.
+    #[inline(always)]
+    pub(super) fn may_enter(&self) -> bool {
+        self.has_stack() && self.tiers.pending.is_none()
+    }
+
     /// Whether enough of the native stack is left for machine code.
     #[inline(always)]
-    pub(super) fn has_stack(&self) -> bool {
+    fn has_stack(&self) -> bool {
         let here = 0u8;
         std::ptr::from_ref(&here) as usize > self.native_limit
     }

@@ -194,10 +194,12 @@ impl Lower<'_, '_> {
                 self.define(a, value, Rep::Int);
             }
             Logic::Truth if insn.op == Op::And => {
+                self.guard_without_bits(b, c);
                 let slot = self.fetched(c);
                 self.define_slot(a, slot);
             }
             Logic::Truth => {
+                self.guard_without_bits(b, c);
                 let (l, r) = (self.boxed(b), self.boxed(c));
                 let truthy = self.is_truthy(l);
                 let value = if insn.op == Op::Or {
@@ -213,6 +215,17 @@ impl Lower<'_, '_> {
         }
     }
 
+    /// Leaves if both operands may be combined bit by bit.
+    fn guard_without_bits(&mut self, l: u16, r: u16) {
+        match self.infer.without_bits(self.pc, 1, self.ty(l)) {
+            Some(kinds) => self.guard(l, kinds),
+            None => {
+                let kinds = self.infer.without_bits(self.pc, 2, self.ty(r));
+                self.guard(r, kinds.unwrap_or(Kinds::ANY));
+            }
+        }
+    }
+
     pub(super) fn not(&mut self, insn: Insn) {
         match self.infer.not(self.pc, self.ty(insn.b)) {
             Logic::Bits => {
@@ -224,6 +237,9 @@ impl Lower<'_, '_> {
                 self.define(insn.a, value, Rep::Int);
             }
             Logic::Truth => {
+                if let Some(kinds) = self.infer.without_bits(self.pc, 1, self.ty(insn.b)) {
+                    self.guard(insn.b, kinds);
+                }
                 let word = self.boxed(insn.b);
                 let truthy = self.is_truthy(word);
                 let opposite = self.b.ins().bxor_imm_s(truthy, 1);

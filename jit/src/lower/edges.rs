@@ -72,7 +72,9 @@ impl Lower<'_, '_> {
             std::mem::swap(&mut self.state, &mut edge.state);
             self.convert_all(block.start, &types);
             std::mem::swap(&mut self.state, &mut edge.state);
-            edge.block = self.b.current_block().expect("a block is being written");
+            let tail = self.b.create_block();
+            self.b.ins().jump(tail, &[]);
+            edge.block = tail;
         }
         let mut state = edges[0].state.clone();
         state.types = types.clone();

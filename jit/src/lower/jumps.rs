@@ -140,10 +140,11 @@ impl Lower<'_, '_> {
                 let unset = word(self, Special::Unset);
                 self.b.ins().bxor_imm_s(unset, 1)
             }
-            _ if !ty.kinds.and(Kinds::INT.with(Kinds::OBJECT)).is_empty() => {
-                return self.step_jump();
-            }
             _ => {
+                let Some(kinds) = self.infer.without_bits(self.pc, 0, ty) else {
+                    return self.step_jump();
+                };
+                self.guard(insn.a, kinds);
                 let value = self.boxed(insn.a);
                 self.is_truthy(value)
             }

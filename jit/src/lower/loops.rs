@@ -2,7 +2,7 @@
 
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{InstBuilder, types};
-use gene_isa::Insn;
+use gene_isa::{Insn, Op};
 use gene_isa::backend::{Kinds, Rep};
 
 use super::{Lower, trusted};
@@ -61,6 +61,20 @@ impl Lower<'_, '_> {
         self.define(a, next, Rep::Int);
         self.define(a + 3, next, Rep::Int);
         self.poll_and_go();
+    }
+
+    /// The beginning or end of a loop over an array: it always jumps.
+    pub(super) fn array_iteration(&mut self, insn: Insn) {
+        if insn.op == Op::IterInit {
+            self.guard(insn.b, Kinds::ARRAY);
+            let slot = self.fetched(insn.b);
+            let zero = self.b.ins().iconst(types::I64, 0);
+            self.define_slot(insn.a, slot);
+            self.define(insn.a + 1, zero, Rep::Int);
+        }
+        self.settle();
+        let go = self.way(0);
+        self.b.ins().jump(go, &[]);
     }
 
     pub(super) fn iter_next(&mut self, insn: Insn) {

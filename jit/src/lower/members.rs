@@ -6,6 +6,7 @@ use gene_isa::backend::{Helper, Kinds, Rep, Shaped};
 use gene_isa::{Insn, Op, Special};
 
 use super::{Lower, Shape, special_word, trusted};
+use crate::infer::Path;
 
 /// Shapes that one access tells apart.
 const MAX_SHAPES: usize = 4;
@@ -206,9 +207,16 @@ impl Lower<'_, '_> {
     }
 
     pub(super) fn get_prop(&mut self, insn: Insn) {
-        let seen = self.infer.seen(self.pc);
-        let shapes = &seen.shapes;
-        if self.infer.member(self.pc) != Some(true) || shapes.len() > MAX_SHAPES {
+        if self.infer.member(self.pc) != Some(true) {
+            self.step();
+            return;
+        }
+        self.get_shaped(insn);
+    }
+
+    fn get_shaped(&mut self, insn: Insn) {
+        let shapes = &self.infer.seen(self.pc).shapes;
+        if shapes.len() > MAX_SHAPES {
             self.step();
             return;
         }
@@ -281,7 +289,32 @@ impl Lower<'_, '_> {
         self.b.switch_to_block(on);
     }
 
-    /// The path segment `!`.
+    /// A path segment that is a member's name and that of a variable.
+    pub(super) fn get_prop_var(&mut self, insn: Insn) {
+        let types = (self.state.types[insn.b as usize], self.state.types[insn.c as usize]);
+        match self.infer.path(self.pc, types.0, types.1) {
+            Path::Member => self.get_shaped(insn),
+            Path::Element => {
+                self.guard(insn.c, Kinds::INT);
+                let array = self.array(insn.b);
+                let index = self.int(insn.c);
+                let at = self.element(array, index);
+                let value = self.load(at, 0);
+                self.define(insn.a, value, Rep::Value);
+            }
+            Path::Generic => drop(self.step()),
+        }
+    }
+
+    /// A type check: nothing where the kind of the value tells.
+    pub(super) fn check_type(&mut self, insn: Insn) {
+        match self.infer.checked(self.pc, self.state.types[insn.a as usize]) {
+            Some(kinds) => self.guard(insn.a, kinds),
+            None => drop(self.step()),
+        }
+    }
+
+    /// The path segment `!`, and what a member must be that is changed.
     pub(super) fn check_found(&mut self, insn: Insn) {
         let slot = self.fetched(insn.a);
         if slot.rep != Rep::Value {

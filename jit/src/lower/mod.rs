@@ -96,6 +96,8 @@ pub struct Lower<'a, 'b> {
     /// To call the function itself.
     pub own: Option<ir::FuncRef>,
     pub exits: Vec<Exit>,
+    /// Instructions that are left to the interpreter.
+    pub steps: Vec<u32>,
     fp: Value,
     base: Value,
     edges: Vec<Vec<Edge>>,
@@ -173,6 +175,7 @@ impl<'a, 'b> Lower<'a, 'b> {
             own,
             // The first is the wrapper's.
             exits: vec![Exit { pc: 0, reason: "arguments of other kinds were given" }],
+            steps: Vec::new(),
             fp: params[0],
             base: params[1],
             edges: (0..blocks).map(|_| Vec::new()).collect(),
@@ -185,8 +188,8 @@ impl<'a, 'b> Lower<'a, 'b> {
         }
     }
 
-    /// Compiles everything; the exits.
-    pub fn run(mut self) -> (FunctionBuilder<'b>, Vec<Exit>) {
+    /// Compiles everything; the exits, and what is left to the interpreter.
+    pub fn run(mut self) -> (FunctionBuilder<'b>, Vec<Exit>, Vec<u32>) {
         if self.infer.own.is_some() {
             self.prologue();
         }
@@ -200,7 +203,7 @@ impl<'a, 'b> Lower<'a, 'b> {
         }
         self.finish_exits();
         self.b.seal_all_blocks();
-        (self.b, self.exits)
+        (self.b, self.exits, self.steps)
     }
 
     /// Checks limits, and clears scope registers.
@@ -277,7 +280,7 @@ impl<'a, 'b> Lower<'a, 'b> {
     fn instruction(&mut self, pc: usize) -> bool {
         use Op::*;
         let insn = self.request.code.insns[pc];
-        let (a, b, c) = (insn.a, insn.b, insn.c);
+        let (a, b) = (insn.a, insn.b);
         match insn.op {
             Move => {
                 let slot = self.fetched(b);
@@ -330,19 +333,24 @@ impl<'a, 'b> Lower<'a, 'b> {
             RangePrep => self.range_prep(insn),
             RangeLoop => self.range_loop(insn),
             IterNext => self.iter_next(insn),
+            IterInit | IterClose if !self.infer.may_go(pc, 1, &self.state.types) => {
+                self.array_iteration(insn);
+            }
             GetIndex => self.get_index(insn),
             GetIndexI => self.get_index_imm(insn),
             SetIndex | SetIndexI => self.set_index(insn),
             GetProp => self.get_prop(insn),
             SetProp => self.set_prop(insn),
-            CheckFound => self.check_found(insn),
+            GetPropVar => self.get_prop_var(insn),
+            CheckFound | CheckMember => self.check_found(insn),
+            CheckType => self.check_type(insn),
             NewArray | NewMap => self.new_collection(insn),
             Call | CallModule | CallWithSelf | CallMethod | CallSuper | New => self.call(insn),
             TailCall | TailCallModule | TailCallMethod => self.tail_call(insn),
             Return | ReturnScoped => self.return_value(insn),
+            _ if insn.jump().is_some() => self.step_jump(),
             _ => return self.step(),
         }
-        let _ = c;
         !insn.op.ends_path()
     }
 

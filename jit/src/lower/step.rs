@@ -41,6 +41,7 @@ impl Lower<'_, '_> {
         let uses = effects(self.request.code, self.pc).uses;
         uses.into_iter().for_each(|register| self.sync(register));
         self.write_pc(self.pc);
+        self.steps.push(self.pc as u32);
         self.helper(Helper::step, &[self.fp])
     }
 
