@@ -117,13 +117,62 @@ pub fn may_call(op: Op) -> bool {
     use Op::*;
     !matches!(
         op,
-        Move | LoadInt | LoadSpecial | GetModule | SetModule | Add | Sub | Mul | Div | Mod | AddI
-            | SubI | MulI | DivI | ModI | Lt | Le | Jump | Loop | JumpIf | JumpIfNot | JumpLt
-            | JumpLe | JumpNotLt | JumpNotLe | JumpLtI | JumpLeI | JumpGtI | JumpGeI | JumpNotLtI
-            | JumpNotLeI | JumpNotGtI | JumpNotGeI | JumpEqI | JumpNeI | JumpIfNil | JumpIfVoid
-            | JumpIfSet | LoopLt | LoopLe | LoopLtI | LoopLeI | LoopGtI | LoopGeI | LoopNeI
-            | RangeLoop | IterNext | GetIndex | SetIndex | GetIndexI | SetIndexI | GetProp
-            | GetScope | GetUp | CheckSet | CheckFound | Return
+        Move | LoadInt
+            | LoadSpecial
+            | GetModule
+            | SetModule
+            | Add
+            | Sub
+            | Mul
+            | Div
+            | Mod
+            | AddI
+            | SubI
+            | MulI
+            | DivI
+            | ModI
+            | Lt
+            | Le
+            | Jump
+            | Loop
+            | JumpIf
+            | JumpIfNot
+            | JumpLt
+            | JumpLe
+            | JumpNotLt
+            | JumpNotLe
+            | JumpLtI
+            | JumpLeI
+            | JumpGtI
+            | JumpGeI
+            | JumpNotLtI
+            | JumpNotLeI
+            | JumpNotGtI
+            | JumpNotGeI
+            | JumpEqI
+            | JumpNeI
+            | JumpIfNil
+            | JumpIfVoid
+            | JumpIfSet
+            | LoopLt
+            | LoopLe
+            | LoopLtI
+            | LoopLeI
+            | LoopGtI
+            | LoopGeI
+            | LoopNeI
+            | RangeLoop
+            | IterNext
+            | GetIndex
+            | SetIndex
+            | GetIndexI
+            | SetIndexI
+            | GetProp
+            | GetScope
+            | GetUp
+            | CheckSet
+            | CheckFound
+            | Return
     )
 }
 

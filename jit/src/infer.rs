@@ -109,9 +109,8 @@ impl<'a> Infer<'a> {
         if request.entry == Entry::Call && code.params.exact().is_some() {
             let rep = |kinds: &Kinds| Ty::of(*kinds).rep();
             let count = code.params.positional.len();
-            let params = (0..count)
-                .map(|i| feedback.params.get(i).map_or(Rep::Value, rep))
-                .collect();
+            let params =
+                (0..count).map(|i| feedback.params.get(i).map_or(Rep::Value, rep)).collect();
             let uses_self = uses_self(code);
             infer.own = Some(Direct { cell: 0, params, result: infer.result(), uses_self });
         }
@@ -246,9 +245,7 @@ impl<'a> Infer<'a> {
             return Some(ty.kinds);
         }
         let kinds = self.expect(pc, operand, ty);
-        let tested = ASSUMED.with(Kinds::BOOL).with(Kinds::NIL);
-        let good = kinds.and(BITS).is_empty() && is_single(kinds) && kinds.within(tested);
-        good.then_some(kinds)
+        (kinds.and(BITS).is_empty() && !kinds.is_empty()).then_some(kinds)
     }
 
     /// How `!` of an operand is done.
@@ -266,7 +263,12 @@ impl<'a> Infer<'a> {
     }
 
     /// Whether an element of an array is accessed; `None`: it has never run.
-    pub fn element(&self, pc: usize, object: (usize, Ty), index: Option<(usize, Ty)>) -> Option<bool> {
+    pub fn element(
+        &self,
+        pc: usize,
+        object: (usize, Ty),
+        index: Option<(usize, Ty)>,
+    ) -> Option<bool> {
         let object = self.expect(pc, object.0, object.1);
         let index = index.map_or(Kinds::INT, |(i, ty)| self.expect(pc, i, ty));
         if self.seen(pc).generic {
@@ -335,8 +337,13 @@ impl<'a> Infer<'a> {
                 }
                 CallPlan::Methods(plans)
             }
-            Op::Call | Op::CallModule | Op::CallWithSelf | Op::TailCall | Op::TailCallModule
-            | Op::New | Op::CallSuper => self.plan(&seen.target, count),
+            Op::Call
+            | Op::CallModule
+            | Op::CallWithSelf
+            | Op::TailCall
+            | Op::TailCallModule
+            | Op::New
+            | Op::CallSuper => self.plan(&seen.target, count),
             _ => CallPlan::Generic,
         }
     }
@@ -536,6 +543,9 @@ impl<'a> Infer<'a> {
             }
             IterClose if !self.may_go(pc, 1, types) => {}
             IterNext => {
+                if !self.seen(pc).ran {
+                    return false;
+                }
                 if self.array_loop(pc, types) {
                     types[a] = types[a].narrow(Kinds::ARRAY);
                     let index = types[a + 1].narrow(Kinds::INT);
@@ -747,15 +757,7 @@ impl<'a> Infer<'a> {
         true
     }
 
-    fn compare(
-        &self,
-        pc: usize,
-        i: usize,
-        j: usize,
-        l: usize,
-        r: usize,
-        types: &mut [Ty],
-    ) -> bool {
+    fn compare(&self, pc: usize, i: usize, j: usize, l: usize, r: usize, types: &mut [Ty]) -> bool {
         match self.numeric(pc, (i, types[l]), (j, types[r])) {
             Num::Exit => return false,
             Num::Int => {
@@ -1012,7 +1014,10 @@ impl<'a, 'b> Solver<'a, 'b> {
         if header && let Some(assumed) = self.infer.feedback.loop_at(start as u32) {
             for register in self.flow.live[start].iter() {
                 let kinds = assumed.get(register as usize).copied().unwrap_or(Kinds::ANY);
-                if !is_single(kinds) || !kinds.within(ASSUMED) || self.banned.contains(&(block, register)) {
+                if !is_single(kinds)
+                    || !kinds.within(ASSUMED)
+                    || self.banned.contains(&(block, register))
+                {
                     continue;
                 }
                 let ty = &mut types[register as usize];

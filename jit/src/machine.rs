@@ -285,4 +285,3 @@ impl Backend for Jit {
         })
     }
 }
-

@@ -6,7 +6,8 @@ use std::cell::{Cell, RefCell};
 use gene_isa::Insn;
 use gene_isa::backend::Kinds;
 
-use crate::heap::Marker;
+use super::Function;
+use crate::heap::{Gc, Marker};
 use crate::value::Value;
 
 /// How many different things are noted of one instruction.
@@ -81,7 +82,8 @@ pub struct Note {
     pub trouble: u8,
     /// Shapes of records, by address, and whether all slots lay inside.
     pub shapes: Vec<(usize, bool)>,
-    /// Callees, with the identity of the receiver's class for methods.
+    /// Callees, with the identity of the receiver's class for methods; of closures
+    /// the code.
     pub callees: Vec<(u32, Value)>,
     /// There were more.
     pub many: bool,
@@ -124,6 +126,11 @@ impl Note {
 
     /// Notes who was called; whether that is new.
     pub fn callee(&mut self, class: u32, callee: Value) -> bool {
+        // A closure is known by its code: notes must not keep scopes alive.
+        let callee = match Gc::<Function>::from_value(callee) {
+            Some(f) if f.scope.is_some() => f.code.value(),
+            _ => callee,
+        };
         if self.callees.contains(&(class, callee)) {
             return false;
         }

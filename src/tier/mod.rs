@@ -162,8 +162,7 @@ impl Cranelift {
             None => Vec::new(),
         };
         for callee in callees {
-            let Some(f) = vm.function_called(callee) else { continue };
-            let callee = f.code;
+            let Some(callee) = vm.code_called(callee) else { continue };
             let known = {
                 let state = self.state.borrow();
                 state.active.contains(&id(callee))
@@ -194,8 +193,11 @@ impl Cranelift {
         let feedback = snapshot.feedback(notes);
         let constants = snapshot.constants;
         drop(state);
-        let consts: Vec<Option<u64>> =
-            code.const_pool.iter().map(|value| vm.is_shared(*value).then(|| value.bits())).collect();
+        let consts: Vec<Option<u64>> = code
+            .const_pool
+            .iter()
+            .map(|value| vm.is_shared(*value).then(|| value.bits()))
+            .collect();
         let keysets: Vec<u64> =
             code.keysets.iter().map(|s| s.map_or(0, |s| std::ptr::from_ref(s) as u64)).collect();
         let protos: Vec<u64> = code.protos.iter().map(|p| p.as_ptr() as u64).collect();
@@ -278,4 +280,3 @@ impl Tier for Cranelift {
         if self.options.eager { 0 } else { WATCHED }
     }
 }
-

@@ -61,8 +61,7 @@ impl Report {
         if !self.lines.iter().any(|(k, _)| *k == key) {
             let place = vm.place_of(code, at).unwrap_or_default();
             let name = code.name().to_owned();
-            let line =
-                Line { name, place, entry, bytes: 0, nanos: 0, versions: 0, refusal: None };
+            let line = Line { name, place, entry, bytes: 0, nanos: 0, versions: 0, refusal: None };
             self.lines.push((key, line));
         }
         let Some((_, line)) = self.lines.iter_mut().find(|(k, _)| *k == key) else { return };

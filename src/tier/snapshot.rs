@@ -1,8 +1,6 @@
 //! What was noted of a function, in the terms of the code generator.
 
-use gene_isa::backend::{
-    Callee, ClassTarget, Feedback, KnownNative, Seen, Shaped, Target,
-};
+use gene_isa::backend::{Callee, ClassTarget, Feedback, KnownNative, Seen, Shaped, Target};
 use gene_isa::{Op, Symbol};
 
 use crate::heap::{Gc, Shape};
@@ -70,6 +68,7 @@ impl Snapshot<'_> {
             Op::CallMethod | Op::TailCallMethod => {
                 for (class, method) in &note.callees {
                     let target = self.target(*method);
+                    seen.generic |= matches!(&target, Target::Function(f) if f.value == 0);
                     seen.methods.push((*class, target));
                 }
             }
@@ -82,19 +81,10 @@ impl Snapshot<'_> {
     fn single(&mut self, note: &Note) -> Target {
         let mut targets = note.callees.iter().map(|(_, callee)| *callee);
         let Some(first) = targets.next() else { return Target::None };
-        let mut target = self.target(first);
-        for other in targets {
-            let same = match (Gc::<Function>::from_value(first), Gc::<Function>::from_value(other))
-            {
-                (Some(f), Some(g)) => f.code == g.code,
-                _ => false,
-            };
-            match &mut target {
-                Target::Function(callee) if same => callee.value = 0,
-                _ => return Target::Many,
-            }
+        if targets.next().is_some() {
+            return Target::Many;
         }
-        target
+        self.target(first)
     }
 
     fn shaped(
@@ -123,6 +113,10 @@ impl Snapshot<'_> {
         if let Some(f) = Gc::<Function>::from_value(value) {
             return Target::Function(Box::new(self.callee(f)));
         }
+        if let Some(code) = Gc::<Code>::from_value(value) {
+            self.constants.push(value);
+            return Target::Function(Box::new(self.callee_of(code)));
+        }
         if let Some(native) = Gc::<Native>::from_value(value) {
             self.constants.push(value);
             let known = self.vm.known_natives.get(&native.function.0);
@@ -136,20 +130,26 @@ impl Snapshot<'_> {
     }
 
     fn callee(&mut self, f: Gc<Function>) -> Callee {
-        let data = &f.code.data;
         self.constants.extend([f.value(), f.code.value()]);
+        let of_code = self.callee_of(f.code);
+        Callee { value: f.value().bits(), this: f.this.get().bits(), ..of_code }
+    }
+
+    /// Any function of this code.
+    fn callee_of(&self, code: Gc<Code>) -> Callee {
+        let data = &code.data;
         let kind = data.kind;
         use gene_isa::FnKind::{Block, Ctor, Function};
         let plain = matches!(kind, Function | Block | Ctor);
         Callee {
-            value: f.value().bits(),
-            code: f.code.as_ptr() as u64,
-            is_self: f.code == self.code,
-            this: f.this.get().bits(),
+            value: 0,
+            code: code.as_ptr() as u64,
+            is_self: code == self.code,
+            this: 0,
             exact: data.params.exact().filter(|_| plain),
             nregs: data.nregs,
             scopes: !data.scope_regs.is_empty(),
-            direct: self.compiled.direct(f.code),
+            direct: self.compiled.direct(code),
         }
     }
 

@@ -971,14 +971,14 @@ impl Vm {
         plain.then_some(ctor)
     }
 
-    /// The function of the program that runs when this value is called or
-    /// instantiated, if it is a plain one.
-    pub fn function_called(&self, callee: Value) -> Option<Gc<Function>> {
+    /// The code that runs when this value is called or instantiated, if it is a
+    /// plain function; code stands for functions of it.
+    pub fn code_called(&self, callee: Value) -> Option<Gc<Code>> {
         let callee = match Gc::<Class>::from_value(callee) {
             Some(class) => self.plain_ctor(class)?,
             None => callee,
         };
-        Gc::from_value(callee)
+        Gc::<Function>::from_value(callee).map(|f| f.code).or_else(|| Gc::from_value(callee))
     }
 
     /// Whether loading a constant gives the constant itself, and no copy.

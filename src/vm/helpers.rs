@@ -8,11 +8,11 @@ use std::ptr::NonNull;
 
 use gene_isa::backend::{Helper, status};
 
+use super::Vm;
 use super::dispatch::mode;
 use super::error::Throw;
 use super::native::Args;
 use super::stack::Frame;
-use super::Vm;
 use crate::heap::header::Header;
 use crate::heap::{Gc, Scope, Shape};
 use crate::object::record::Record;
@@ -72,7 +72,8 @@ unsafe extern "C" fn step(vm: *mut Vm, frame: *mut Frame) -> u64 {
             return status::VALUE;
         }
         let insn = *pc;
-        let next = pc.add(1 + insn.op.takes_ext() as usize);
+        let skipped = insn.op.takes_ext() as usize + insn.skip().unwrap_or(0) as usize;
+        let next = pc.add(1 + skipped);
         if (*frame).code != code {
             return status::INTERPRET;
         }

@@ -7,9 +7,9 @@ use gene_isa::{Field, Insn, Op, Role};
 
 use super::{Vm, adapter};
 use crate::heap::{Gc, Shape};
+use crate::object::Code;
 use crate::object::feedback::{Note, Notes, kinds_of};
 use crate::object::record::as_record;
-use crate::object::Code;
 use crate::value::Value;
 
 impl Vm {
@@ -48,8 +48,7 @@ impl Vm {
         let insn = data.insns[at];
         let mut new = false;
         let mut notes = code.tiering.notes.borrow_mut();
-        let notes =
-            notes.get_or_insert_with(|| Box::new(Notes::new(data)));
+        let notes = notes.get_or_insert_with(|| Box::new(Notes::new(data)));
         if at == 0 {
             for (i, kinds) in notes.params.iter_mut().enumerate() {
                 *kinds = kinds.with(kinds_of(register(2 + i as u16)));

@@ -10,10 +10,10 @@ use std::rc::Rc;
 use gene_isa::backend::{Entry, status};
 use gene_isa::{Insn, Op};
 
+use super::Vm;
 use super::dispatch::{EXIT, mode};
 use super::error::Throw;
 use super::stack::Frame;
-use super::Vm;
 use crate::heap::Gc;
 use crate::object::Code;
 use crate::object::feedback::HotLoop;
@@ -208,7 +208,9 @@ impl Vm {
             (frame.code, frame.pc.offset_from(frame.code.insns), frame.top.is_null())
         };
         let watching = self.tiers.pending.is_some();
-        if !plain || code.data.kind.is_coroutine() || !self.has_stack() || watching {
+        // The poll of a tail call stands at the stub of the function called.
+        let inside = at >= 0 && (at as usize) < code.data.insns.len();
+        if !inside || !plain || code.data.kind.is_coroutine() || !self.has_stack() || watching {
             return None;
         }
         let pc = at as u32;

@@ -272,10 +272,7 @@ impl Lower<'_, '_> {
         if kinds == Kinds::INSTANCE {
             return self.instance_call(insn, plans);
         }
-        let guarded = Kinds::NUMBER
-            .with(Kinds::ARRAY)
-            .with(Kinds::MAP)
-            .with(Kinds::STRING);
+        let guarded = Kinds::NUMBER.with(Kinds::ARRAY).with(Kinds::MAP).with(Kinds::STRING);
         let single = kinds.0.count_ones() == 1 && kinds.within(guarded);
         let [(_, plan)] = plans else { return Made::No };
         if !single {
@@ -359,13 +356,7 @@ impl Lower<'_, '_> {
 
     // ---- natives -----------------------------------------------------------------
 
-    fn native_call(
-        &mut self,
-        insn: Insn,
-        native: u64,
-        known: KnownNative,
-        head: Head,
-    ) -> Made {
+    fn native_call(&mut self, insn: Insn, native: u64, known: KnownNative, head: Head) -> Made {
         let window = insn.a;
         let count = argument_count(insn);
         if self.inline_native(insn, known) {

@@ -185,4 +185,3 @@ impl Lower<'_, '_> {
         self.exit_if(bad, "an Int is out of the bounds found");
     }
 }
-

@@ -2,8 +2,8 @@
 
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{InstBuilder, types};
-use gene_isa::{Insn, Op};
 use gene_isa::backend::{Kinds, Rep};
+use gene_isa::{Insn, Op};
 
 use super::{Lower, trusted};
 
@@ -80,8 +80,7 @@ impl Lower<'_, '_> {
     pub(super) fn iter_next(&mut self, insn: Insn) {
         let a = insn.a;
         if !self.infer.array_loop(self.pc, &self.state.types) {
-            let exit = self.exit("a loop is not over an array");
-            self.b.ins().jump(exit, &[]);
+            self.step_jump();
             return;
         }
         self.guard(a, Kinds::ARRAY);

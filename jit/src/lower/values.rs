@@ -5,8 +5,13 @@ use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Value, types};
 use gene_isa::backend::{Kinds, Rep};
 use gene_isa::value::{INT_BIAS, INT_FLOOR, NAN, TAG_POINTER};
 
-use super::{Lower, Slot, constant, trusted};
+use gene_isa::Special;
+
+use super::{Lower, Slot, constant, special_word, trusted};
 use crate::types::Ty;
+
+/// Kinds of objects that guards tell apart.
+const OBJECTS: Kinds = Kinds::ARRAY.with(Kinds::RECORD).with(Kinds::STRING).with(Kinds::FUNCTION);
 
 impl Lower<'_, '_> {
     // ---- reading -------------------------------------------------------------
@@ -158,11 +163,7 @@ impl Lower<'_, '_> {
     pub(super) fn is_truthy(&mut self, word: Value) -> Value {
         let first = self.word(gene_isa::value::TAG_SPECIAL.wrapping_neg());
         let offset = self.b.ins().iadd(word, first);
-        self.b.ins().icmp_imm_s(
-            IntCC::UnsignedGreaterThan,
-            offset,
-            gene_isa::Special::False as i64,
-        )
+        self.b.ins().icmp_imm_s(IntCC::UnsignedGreaterThan, offset, gene_isa::Special::False as i64)
     }
 
     /// The address in a word that points to an object; elsewhere its upper bits
@@ -224,15 +225,64 @@ impl Lower<'_, '_> {
                 self.exit_unless(good, "nil was expected");
             }
             Kinds::BOOL => {
-                let first = self.word(
-                    super::special_word(gene_isa::Special::False).wrapping_neg(),
-                );
+                let first = self.word(super::special_word(gene_isa::Special::False).wrapping_neg());
                 let offset = self.b.ins().iadd(word, first);
                 let bad = self.b.ins().icmp_imm_s(IntCC::UnsignedGreaterThan, offset, 1);
                 self.exit_if(bad, "a boolean was expected");
             }
-            _ => self.guard_object(word, known, kinds),
+            _ if kinds.within(OBJECTS) => self.guard_object(word, known, kinds),
+            _ => self.guard_set(word, kinds),
         }
+    }
+
+    /// Leaves unless a word is of one of the kinds of a mixed set.
+    fn guard_set(&mut self, word: Value, kinds: Kinds) {
+        let good = self.b.create_block();
+        let plain = [Kinds::NIL, Kinds::INT, Kinds::FLOAT, Kinds::BOOL, Kinds::IMMEDIATE];
+        for kind in plain.into_iter().filter(|kind| kinds.contains(*kind)) {
+            let fits = match kind {
+                Kinds::INT => self.is_int(word),
+                Kinds::FLOAT => self.is_float(word),
+                Kinds::NIL => {
+                    let nil = self.word(special_word(Special::Nil));
+                    self.b.ins().icmp(IntCC::Equal, word, nil)
+                }
+                Kinds::BOOL => {
+                    let first = self.word(special_word(Special::False).wrapping_neg());
+                    let offset = self.b.ins().iadd(word, first);
+                    self.b.ins().icmp_imm_s(IntCC::UnsignedLessThanOrEqual, offset, 1)
+                }
+                _ => self.is_immediate(word),
+            };
+            let next = self.b.create_block();
+            self.b.ins().brif(fits, good, &[], next, &[]);
+            self.b.switch_to_block(next);
+        }
+        let objects = kinds.and(OBJECTS);
+        if kinds.and(Kinds::OBJECT).is_empty() && !objects.is_empty() {
+            self.guard_object(word, Kinds::ANY, objects);
+            self.b.ins().jump(good, &[]);
+        } else {
+            let exit = self.exit("a value of another kind was expected");
+            self.b.ins().jump(exit, &[]);
+        }
+        self.b.switch_to_block(good);
+    }
+
+    /// Whether a word is a symbol, a character, or a special value that is neither
+    /// nil nor a boolean.
+    fn is_immediate(&mut self, word: Value) -> Value {
+        let upper = self.b.ins().ushr_imm_s(word, 48);
+        let symbol = (gene_isa::value::TAG_SYMBOL >> 48) as i64;
+        let from = self.b.ins().iadd_imm_s(upper, -symbol);
+        let named = self.b.ins().icmp_imm_s(IntCC::UnsignedLessThanOrEqual, from, 1);
+        let mut other = named;
+        for special in [Special::Void, Special::NotFound, Special::Unset, Special::Placeholder] {
+            let wanted = self.word(special_word(special));
+            let same = self.b.ins().icmp(IntCC::Equal, word, wanted);
+            other = self.b.ins().bor(other, same);
+        }
+        other
     }
 
     /// Leaves unless a word is an object of a kind.
@@ -249,16 +299,6 @@ impl Lower<'_, '_> {
         .filter(|(kind, _)| kinds.contains(*kind))
         .map(|(_, number)| number)
         .collect();
-        let all = Kinds::ARRAY
-            .with(Kinds::RECORD)
-            .with(Kinds::STRING)
-            .with(Kinds::FUNCTION);
-        if !kinds.within(all) || numbers.is_empty() {
-            // Sets that no test is worth: whoever asked finds out by itself.
-            let never = self.b.ins().iconst(types::I8, 1);
-            self.exit_if(never, "a value of another kind was expected");
-            return;
-        }
         let address = self.address(word);
         if !known.and(Kinds::PLAIN.with(Kinds::SCOPE)).is_empty() {
             self.guard_address(address, "an object was expected");
