@@ -370,8 +370,10 @@ macro_rules! layout {
 layout! {
     // The vm.
     vm_fp
-    vm_frame_limit
     vm_native_limit
+    vm_stack_limit
+    /// Registers of windows that need not be checked against the limit.
+    small_window
     vm_result
     vm_budget
     vm_gc_requested
@@ -462,8 +464,9 @@ helpers! {
     /// callee's frame, or finds a handler in the calling one; a status, the
     /// result in the vm.
     after_call(frame, status);
-    /// Raises a stack overflow in the frame below this one; a status.
-    overflow(frame);
+    /// Before this frame is pushed, which does not lie below the limit, or its
+    /// window, which ends at `end`; a status.
+    look_before_call(frame, end);
     /// Calls a native with that many arguments in the window; a status, the result in the window.
     call_native(frame, window, count, native);
     /// Collects garbage if it is time; a status.

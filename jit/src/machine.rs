@@ -35,7 +35,7 @@ pub struct Jit {
     builder: FunctionBuilderContext,
     layout: Layout,
     helpers: Vec<u64>,
-    interrupt: u64,
+    interrupts: (u64, u64),
     dump: Dump,
 }
 
@@ -68,15 +68,16 @@ fn target() -> Result<OwnedTargetIsa, Refusal> {
 
 impl Jit {
     /// A code generator for this machine. `helpers` are the addresses of
-    /// [`Helper`](gene_isa::backend::Helper)s by their numbers, `interrupt` that of a 32-bit word
-    /// which is not 0 when compiled loops should end.
+    /// [`Helper`](gene_isa::backend::Helper)s by their numbers, `interrupts` those of a
+    /// 32-bit word which is not 0 when compiled loops should end, and of the address of the
+    /// first frame that may not be pushed.
     ///
     /// # Errors
     /// If there is none for this machine.
     pub fn new(
         layout: Layout,
         helpers: Vec<u64>,
-        interrupt: u64,
+        interrupts: (u64, u64),
         dump: Dump,
     ) -> Result<Jit, Refusal> {
         let mut builder = JITBuilder::with_isa(target()?, default_libcall_names());
@@ -85,7 +86,7 @@ impl Jit {
         let module = JITModule::new(builder);
         let context = module.make_context();
         let builder = FunctionBuilderContext::new();
-        Ok(Jit { module, context, builder, layout, helpers, interrupt, dump })
+        Ok(Jit { module, context, builder, layout, helpers, interrupts, dump })
     }
 
     /// Makes machine code of what is in the context.
@@ -139,7 +140,8 @@ impl Jit {
         let run = Runtime {
             layout: &self.layout,
             helpers: &self.helpers,
-            interrupt: self.interrupt,
+            interrupt: self.interrupts.0,
+            frame_limit: self.interrupts.1,
             c_convention: self.module.isa().default_call_conv(),
         };
         let builder = FunctionBuilder::new(&mut self.context.func, &mut self.builder);

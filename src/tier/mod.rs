@@ -110,8 +110,8 @@ impl Cranelift {
     /// If there is none for this processor.
     pub fn new(vm: &Vm, options: Options) -> Result<Rc<Cranelift>, Refusal> {
         let helpers = Helper::ALL.iter().map(|h| helpers::address(*h) as u64).collect();
-        let interrupt = vm.interrupt_address() as u64;
-        let jit = Jit::new(layout::layout(), helpers, interrupt, options.dump)?;
+        let (word, limit) = vm.interrupt_addresses();
+        let jit = Jit::new(layout::layout(), helpers, (word as u64, limit as u64), options.dump)?;
         Ok(Rc::new(Cranelift { jit: RefCell::new(jit), options, state: RefCell::default() }))
     }
 

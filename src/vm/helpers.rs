@@ -24,7 +24,7 @@ pub fn address(helper: Helper) -> usize {
     match helper {
         Helper::step => step as *const () as usize,
         Helper::after_call => after_call as *const () as usize,
-        Helper::overflow => overflow as *const () as usize,
+        Helper::look_before_call => look_before_call as *const () as usize,
         Helper::call_native => call_native as *const () as usize,
         Helper::safepoint => safepoint as *const () as usize,
         Helper::remember => remember as *const () as usize,
@@ -115,14 +115,19 @@ unsafe extern "C" fn after_call(vm: *mut Vm, frame: *mut Frame, ended: u64) -> u
     }
 }
 
-/// Raises a stack overflow on behalf of the frame below.
-unsafe extern "C" fn overflow(vm: *mut Vm, frame: *mut Frame) -> u64 {
+/// Before a frame is pushed at the limit: there is no room, or somebody asked to
+/// look. An exception is raised on behalf of the frame below.
+unsafe extern "C" fn look_before_call(vm: *mut Vm, frame: *mut Frame, end: *mut Value) -> u64 {
     // SAFETY: see `step`; the caller's frame is written, this one is not.
     let vm = unsafe { &mut *vm };
     vm.fp = frame.wrapping_sub(1);
-    let throw = vm.stack_overflow();
-    vm.raised = throw.0;
-    status::RAISED
+    match vm.look_before_call(frame, end) {
+        Ok(()) => status::DONE,
+        Err(throw) => {
+            vm.raised = throw.0;
+            status::RAISED
+        }
+    }
 }
 
 /// Calls a native function.

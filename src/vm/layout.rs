@@ -12,7 +12,8 @@ use crate::heap::Heap;
 pub fn fill(layout: &mut Layout) {
     let heap = offset_of!(Vm, heap);
     layout.vm_fp = offset_of!(Vm, fp) as i32;
-    layout.vm_frame_limit = offset_of!(Vm, frame_limit) as i32;
+    layout.vm_stack_limit = offset_of!(Vm, stack_limit) as i32;
+    layout.small_window = super::SMALL_WINDOW as i32;
     layout.vm_native_limit = offset_of!(Vm, native_limit) as i32;
     layout.vm_result = offset_of!(Vm, native_result) as i32;
     layout.vm_budget = offset_of!(Vm, budget) as i32;

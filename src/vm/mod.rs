@@ -113,6 +113,10 @@ impl Default for Limits {
 /// Most registers of all frames together: 1 GiB of address space.
 const STACK_REGISTERS: usize = 128 << 20;
 
+/// Windows of machine code that are not larger are not checked against the limit:
+/// there is room for as many as there may be calls.
+pub const SMALL_WINDOW: usize = 64;
+
 /// Bits of [`Interrupt`]: why the interpreter should leave its loop.
 pub mod interrupt {
     /// The user pressed Ctrl-C.
@@ -123,8 +127,8 @@ pub mod interrupt {
 
 /// Stack of a thread that programs run on; only what is used takes memory.
 /// Natives that call back into Gene nest on it, and so do the walks over a
-/// syntax tree. The frames of a sanitized build are several times larger.
-pub const STACK_BYTES: usize = if cfg!(gene_asan) { 4 << 30 } else { 256 << 20 };
+/// syntax tree; machine code nests on half of it. The frames of a sanitized build are several times larger.
+pub const STACK_BYTES: usize = if cfg!(gene_asan) { 4 << 30 } else { 1 << 30 };
 
 /// Asks a running interpreter to look up, from any thread.
 #[derive(Clone, Default)]
@@ -190,6 +194,19 @@ impl Interrupt {
     /// Takes the bits that are set.
     pub fn take(&self) -> u32 {
         self.0.bits.swap(0, Ordering::SeqCst)
+    }
+
+    /// Address of the limit of the frame stack as calls see it, for machine code.
+    fn limit_address(&self) -> usize {
+        self.0.frame_limit.as_ptr() as usize
+    }
+
+    /// Moves the limit of the frame stack, unless somebody asks to look up.
+    fn move_frame_limit(&self, from: *mut Frame, to: *mut Frame) {
+        let (from, to) = (from as usize, to as usize);
+        let limit = &self.0.frame_limit;
+        // If it is another one it is 0, and will be restored.
+        let _ = limit.compare_exchange(from, to, Ordering::SeqCst, Ordering::SeqCst);
     }
 
     /// Calls may push frames below `limit` again.
@@ -343,7 +360,8 @@ impl Vm {
     /// A machine with the built-in classes and nothing else: no functions.
     pub fn new(limits: Limits) -> Vm {
         let heap = Heap::new(KINDS);
-        let registers = Region::new(STACK_REGISTERS);
+        let unchecked = limits.depth * SMALL_WINDOW;
+        let registers = Region::<Value>::new(STACK_REGISTERS + unchecked);
         // Stubs below runs of the interpreter that machine code began do not count.
         let frame_stack = Region::<Frame>::new(2 * limits.depth + 64);
         let mut vm = Vm {
@@ -352,7 +370,8 @@ impl Vm {
             // SAFETY: the region has room for 64 frames more than the limit.
             frame_limit: unsafe { frame_stack.start().add(limits.depth) },
             top: registers.start(),
-            stack_limit: registers.end(),
+            // SAFETY: the region has that many registers more.
+            stack_limit: unsafe { registers.end().sub(unchecked) },
             registers,
             frame_stack,
             nesting: 0,

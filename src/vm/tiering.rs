@@ -81,9 +81,10 @@ impl Vm {
         self.budget = self.poll_budget();
     }
 
-    /// The address of the word that says whether somebody wants attention.
-    pub fn interrupt_address(&self) -> usize {
-        self.interrupt.address()
+    /// The addresses of the word that says whether somebody wants attention, and of
+    /// the one with the limit of the frame stack.
+    pub fn interrupt_addresses(&self) -> (usize, usize) {
+        (self.interrupt.address(), self.interrupt.limit_address())
     }
 
     fn is_eager(&self) -> bool {
@@ -342,15 +343,22 @@ impl Vm {
             *moved = *frame;
             *frame = Frame { pc: EXIT.as_ptr(), base: std::ptr::null_mut(), code, top: base };
             self.fp = moved;
-            self.frame_limit = self.frame_limit.wrapping_add(1);
+            self.move_frame_limit(1);
             let result = f(self, moved);
-            self.frame_limit = self.frame_limit.wrapping_sub(1);
+            self.move_frame_limit(-1);
             if self.fp == moved {
                 *frame = *moved;
                 self.fp = frame;
             }
             result
         }
+    }
+
+    /// Stubs do not count as nested calls.
+    fn move_frame_limit(&mut self, frames: isize) {
+        let limit = self.frame_limit.wrapping_offset(frames);
+        self.interrupt.move_frame_limit(self.frame_limit, limit);
+        self.frame_limit = limit;
     }
 
     /// Interprets the topmost frame, at `frame`, until it returns.

@@ -78,6 +78,8 @@ pub struct Runtime<'a> {
     pub helpers: &'a [u64],
     /// Address of the word that is not 0 when somebody wants attention.
     pub interrupt: u64,
+    /// Address of the limit of the frame stack.
+    pub frame_limit: u64,
     /// Convention of calls to helpers.
     pub c_convention: CallConv,
 }
@@ -211,14 +213,26 @@ impl<'a, 'b> Lower<'a, 'b> {
     /// Checks limits, and clears scope registers.
     fn prologue(&mut self) {
         let layout = self.run.layout;
-        let limit = self.load_vm(layout.vm_frame_limit);
+        let limit = self.word(self.run.frame_limit);
+        let limit = self.load(limit, 0);
         let fits = self.b.ins().icmp(IntCC::UnsignedLessThan, self.fp, limit);
         let (good, bad) = (self.b.create_block(), self.b.create_block());
         self.b.set_cold_block(bad);
+        let bytes = self.request.code.nregs as i64 * 8;
+        let fits = if self.request.code.nregs as i32 > layout.small_window {
+            let end = self.b.ins().iadd_imm_s(self.base, bytes);
+            let limit = self.load_vm(layout.vm_stack_limit);
+            let inside = self.b.ins().icmp(IntCC::UnsignedLessThanOrEqual, end, limit);
+            self.b.ins().band(fits, inside)
+        } else {
+            fits
+        };
         self.b.ins().brif(fits, good, &[], bad, &[]);
         self.b.switch_to_block(bad);
-        let status = self.helper(Helper::overflow, &[self.fp]);
-        self.give_back(status);
+        let end = self.b.ins().iadd_imm_s(self.base, bytes);
+        let status = self.helper(Helper::look_before_call, &[self.fp, end]);
+        self.bail_unless_done(status);
+        self.b.ins().jump(good, &[]);
         self.b.switch_to_block(good);
         let calls = (0..self.request.code.insns.len())
             .any(|pc| crate::flow::may_call(self.request.code.insns[pc].op));
