@@ -940,7 +940,9 @@ impl Vm {
                     }
                     Op::Poll => {
                         pc = (*vm.fp).pc;
-                        if let Err(throw) = vm.interrupted() {
+                        if vm.interrupt.is_set()
+                            && let Err(throw) = vm.interrupted()
+                        {
                             // It stands at the instruction that is about to run:
                             // the one before may be outside of the loop's `try`.
                             pc = pc.add(1);
