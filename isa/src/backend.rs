@@ -249,6 +249,9 @@ pub struct Seen {
     pub target: Target,
     /// Of a method call: who was called for receivers of each class identity.
     pub methods: Vec<(u32, Target)>,
+    /// Of a method call on other objects than [`Kinds`] tells apart: the number of
+    /// the kind, and the byte of the header that tells its classes apart.
+    pub receiver: Option<(u8, Option<u8>)>,
     /// Of member access: the shapes of the records.
     pub shapes: Vec<Shaped>,
     /// Code runs into trouble with guards here: leave it to the helper.
@@ -290,6 +293,8 @@ pub struct Request<'a> {
     pub vars: u64,
     /// How often inline caches had been invalidated.
     pub epoch: u32,
+    /// Whether no class has a method `==`, in this epoch.
+    pub plain_equality: bool,
     /// Addresses of the code objects of the functions inside.
     pub protos: &'a [u64],
     /// What is known about it.

@@ -96,6 +96,7 @@ fn special(code: &Code, insn: Insn, e: &mut Effects) {
             let count = code.keysets[insn.c as usize].len() as u16 + 1 + insn.x as u16;
             e.uses.extend(b..b + count);
         }
+        Await if insn.x == 1 => e.uses.push(b + insn.c),
         MakeGene => e.uses.extend(b..b + 3),
         RangePrep => {
             e.uses.extend(a..a + 3);

@@ -38,6 +38,8 @@ pub enum Same {
     Float,
     /// By the words.
     Identity,
+    /// By the words, as long as no class has a method `==`.
+    Instances,
     /// By the interpreter.
     Generic,
     /// It has never run like this.
@@ -91,6 +93,8 @@ pub enum CallPlan<'a> {
 pub struct Infer<'a> {
     pub code: &'a Code,
     pub feedback: &'a Feedback,
+    /// Whether no class has a method `==`.
+    plain_equality: bool,
     /// The signature of the function itself, if it can be called directly.
     pub own: Option<Direct>,
 }
@@ -105,7 +109,8 @@ const BITS: Kinds = Kinds::INT.with(Kinds::OBJECT);
 impl<'a> Infer<'a> {
     pub fn new(request: &Request<'a>) -> Infer<'a> {
         let (code, feedback) = (request.code, request.feedback);
-        let mut infer = Infer { code, feedback, own: None };
+        let plain_equality = request.plain_equality;
+        let mut infer = Infer { code, feedback, plain_equality, own: None };
         if request.entry == Entry::Call && code.params.exact().is_some() {
             let rep = |kinds: &Kinds| Ty::of(*kinds).rep();
             let count = code.params.positional.len();
@@ -200,6 +205,10 @@ impl<'a> Infer<'a> {
             (Kinds::FLOAT, Kinds::FLOAT) => Same::Float,
             _ if plain(l.1) => Same::Identity,
             _ if plain(r.1) && l.1.kinds.and(Kinds::INSTANCE).is_empty() => Same::Identity,
+            _ if plain(r.1) && self.plain_equality => Same::Instances,
+            _ if lk.and(rk) == Kinds::INSTANCE && lk == rk && self.plain_equality => {
+                Same::Instances
+            }
             _ => Same::Generic,
         }
     }
@@ -784,6 +793,8 @@ impl<'a> Infer<'a> {
             Same::Exit => return false,
             Same::Int => Kinds::INT,
             Same::Float => Kinds::FLOAT,
+            Same::Instances if types[r.1].kinds.within(Kinds::PLAIN) => return true,
+            Same::Instances => Kinds::INSTANCE,
             Same::Identity | Same::Generic => return true,
         };
         types[l.1] = types[l.1].narrow(kinds);

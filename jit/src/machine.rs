@@ -17,7 +17,7 @@ use crate::infer::{Infer, solve};
 use crate::lower::{Lower, Runtime, direct_signature, loop_signature};
 
 /// Address space for machine code: within reach of relative calls.
-const CODE_BYTES: usize = 256 << 20;
+const CODE_BYTES: usize = 128 << 20;
 
 /// Which stages are written down.
 #[derive(Clone, Copy, Default, Debug)]

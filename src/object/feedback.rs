@@ -6,7 +6,7 @@ use std::cell::{Cell, RefCell};
 use gene_isa::Insn;
 use gene_isa::backend::Kinds;
 
-use super::Function;
+use super::{Function, Kind};
 use crate::heap::{Gc, Marker};
 use crate::value::Value;
 
@@ -85,6 +85,9 @@ pub struct Note {
     /// Callees, with the identity of the receiver's class for methods; of closures
     /// the code.
     pub callees: Vec<(u32, Value)>,
+    /// Of receivers that are other objects than guards tell apart: the kind, and
+    /// of hash maps the byte that tells maps and sets apart.
+    pub receiver: Option<(u8, Option<u8>)>,
     /// There were more.
     pub many: bool,
 }
@@ -129,7 +132,12 @@ impl Note {
         // A closure is known by its code: notes must not keep scopes alive.
         let callee = match Gc::<Function>::from_value(callee) {
             Some(f) if f.scope.is_some() => f.code.value(),
-            _ => callee,
+            Some(_) => callee,
+            None if matches!(super::kind_of(callee), Some(Kind::Native | Kind::Class)) => callee,
+            None => {
+                self.many = true;
+                return false;
+            }
         };
         if self.callees.contains(&(class, callee)) {
             return false;

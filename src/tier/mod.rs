@@ -60,7 +60,7 @@ const MAX_EXITS: u32 = 30;
 /// Functions that are compiled because a hot one calls them: how deeply.
 const MAX_NESTING: u32 = 4;
 /// Bytes of machine code, at most.
-const MAX_BYTES: usize = 128 << 20;
+const MAX_BYTES: usize = 32 << 20;
 
 type Map<K, V> = HashMap<K, V, FxBuildHasher>;
 /// A function by the address of its code object, which stays alive.
@@ -209,6 +209,7 @@ impl Cranelift {
             keysets: &keysets,
             vars: code.module.vars.as_ptr() as u64,
             epoch: vm.cache_epoch,
+            plain_equality: vm.has_plain_equality(),
             protos: &protos,
             feedback: &feedback,
             entry,

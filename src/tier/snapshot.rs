@@ -42,6 +42,7 @@ impl Snapshot<'_> {
         let mut seen = Seen {
             kinds: note.kinds,
             ran: note.ran,
+            receiver: note.receiver,
             generic: note.many || note.trouble >= MAX_TROUBLE,
             ..Seen::default()
         };

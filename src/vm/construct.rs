@@ -135,8 +135,16 @@ impl Vm {
         if class.methods.borrow().contains_key(&name) || class.find_method(name).is_some() {
             self.renew_class_ids();
         }
+        // Machine code knows whether there is such a method.
+        self.cache_epoch += (name == self.names.equal) as u32;
         class.add_method(&mut self.heap, name, function);
         Ok(())
+    }
+
+    /// Whether no class of the program has a method `==`.
+    pub fn has_plain_equality(&self) -> bool {
+        let defines = |class: &Gc<Class>| class.methods.borrow().contains_key(&self.names.equal);
+        !self.user_classes.iter().any(defines)
     }
 
     fn set_home(&mut self, function: Value, class: Gc<Class>) {

@@ -47,6 +47,9 @@ unsafe extern "C" fn step(vm: *mut Vm, frame: *mut Frame) -> u64 {
     // SAFETY: see above; `frame` is topmost and written.
     unsafe {
         let vm = &mut *vm;
+        if let Some(ended) = vm.operate(frame) {
+            return ended;
+        }
         let (code, pc) = ((*frame).code, (*frame).pc);
         let base = (*frame).base;
         let ended = vm.over_stub(frame, |vm, moved| {

@@ -30,6 +30,7 @@ pub mod layout;
 mod load;
 pub mod member;
 pub mod native;
+mod operate;
 mod record;
 mod selector;
 pub mod stack;
@@ -115,7 +116,7 @@ const STACK_REGISTERS: usize = 128 << 20;
 
 /// Windows of machine code that are not larger are not checked against the limit:
 /// there is room for as many as there may be calls.
-pub const SMALL_WINDOW: usize = 64;
+pub const SMALL_WINDOW: usize = 24;
 
 /// Bits of [`Interrupt`]: why the interpreter should leave its loop.
 pub mod interrupt {
@@ -128,7 +129,7 @@ pub mod interrupt {
 /// Stack of a thread that programs run on; only what is used takes memory.
 /// Natives that call back into Gene nest on it, and so do the walks over a
 /// syntax tree; machine code nests on half of it. The frames of a sanitized build are several times larger.
-pub const STACK_BYTES: usize = if cfg!(gene_asan) { 4 << 30 } else { 1 << 30 };
+pub const STACK_BYTES: usize = if cfg!(gene_asan) { 4 << 30 } else { 384 << 20 };
 
 /// Asks a running interpreter to look up, from any thread.
 #[derive(Clone, Default)]

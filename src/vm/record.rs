@@ -3,13 +3,15 @@
 //! While a function is being watched, the loop runs in a mode in which each
 //! instruction is noted before it runs. That costs nothing at other times.
 
+use gene_isa::backend::Kinds;
 use gene_isa::{Field, Insn, Op, Role};
 
 use super::{Vm, adapter};
+use crate::heap::header::header_of;
 use crate::heap::{Gc, Shape};
-use crate::object::Code;
 use crate::object::feedback::{Note, Notes, kinds_of};
 use crate::object::record::as_record;
+use crate::object::{Code, Kind};
 use crate::value::Value;
 
 impl Vm {
@@ -86,6 +88,7 @@ impl Vm {
             Op::CallMethod | Op::TailCallMethod => {
                 let receiver = register(insn.a + 1);
                 note.operand(1, receiver);
+                note_receiver(note, receiver);
                 let name = data.caches[insn.b as usize];
                 let id = self.class_id(receiver);
                 let method = self.class_of(receiver).find_method(name);
@@ -99,6 +102,18 @@ impl Vm {
         }
         new
     }
+}
+
+/// Notes an object whose kind guards do not tell apart by name.
+fn note_receiver(note: &mut Note, receiver: Value) {
+    let Some(header) = header_of(receiver) else { return };
+    if kinds_of(receiver) != Kinds::OBJECT {
+        return;
+    }
+    let table = header.kind == Kind::HashObject as u8;
+    let seen = (header.kind, table.then(|| header.small.get()));
+    note.many |= note.receiver.is_some_and(|known| known != seen);
+    note.receiver = Some(seen);
 }
 
 fn note_operands(note: &mut Note, insn: Insn, register: impl Fn(u16) -> Value) {

@@ -330,6 +330,15 @@ impl Lower<'_, '_> {
                 let (x, y) = (self.float(l.1), self.float(r.1));
                 Some(self.b.ins().fcmp(FloatCC::Equal, x, y))
             }
+            Same::Instances => {
+                self.guard_epoch();
+                if !self.ty(r.1).kinds.within(Kinds::PLAIN) {
+                    self.guard(l.1, Kinds::INSTANCE);
+                    self.guard(r.1, Kinds::INSTANCE);
+                }
+                let (x, y) = (self.boxed(l.1), self.boxed(r.1));
+                Some(self.b.ins().icmp(IntCC::Equal, x, y))
+            }
             Same::Identity => {
                 let (x, y) = (self.boxed(l.1), self.boxed(r.1));
                 Some(self.b.ins().icmp(IntCC::Equal, x, y))

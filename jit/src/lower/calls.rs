@@ -91,7 +91,7 @@ impl Lower<'_, '_> {
     }
 
     /// Leaves if methods have been defined anew since this was compiled.
-    fn guard_epoch(&mut self) {
+    pub(super) fn guard_epoch(&mut self) {
         let vm = self.vm();
         let offset = self.run.layout.vm_cache_epoch;
         let epoch = self.b.ins().load(types::I32, trusted(), vm, offset);
@@ -273,14 +273,34 @@ impl Lower<'_, '_> {
             return self.instance_call(insn, plans);
         }
         let guarded = Kinds::NUMBER.with(Kinds::ARRAY).with(Kinds::MAP).with(Kinds::STRING);
-        let single = kinds.0.count_ones() == 1 && kinds.within(guarded);
         let [(_, plan)] = plans else { return Made::No };
-        if !single {
-            return Made::No;
+        if kinds.0.count_ones() == 1 && kinds.within(guarded) {
+            self.guard(receiver, kinds);
+        } else {
+            match self.infer.seen(self.pc).receiver {
+                Some(kind) if kinds == Kinds::OBJECT => self.guard_receiver(receiver, kind),
+                _ => return Made::No,
+            }
         }
-        self.guard(receiver, kinds);
         self.guard_epoch();
         self.known_method(insn, plan)
+    }
+
+    /// Leaves unless the register holds an object of the kind with this number, and
+    /// with this byte in its header.
+    fn guard_receiver(&mut self, register: u16, (kind, small): (u8, Option<u8>)) {
+        let word = self.boxed(register);
+        let address = self.address(word);
+        self.guard_address(address, "an object was expected");
+        let found = self.kind_at(address);
+        let same = self.b.ins().icmp_imm_s(IntCC::Equal, found, kind as i64);
+        self.exit_unless(same, "an object of another kind was expected");
+        if let Some(small) = small {
+            let offset = self.run.layout.header_small;
+            let found = self.b.ins().uload8(types::I32, constant(), address, offset);
+            let same = self.b.ins().icmp_imm_s(IntCC::Equal, found, small as i64);
+            self.exit_unless(same, "an object of another class was expected");
+        }
     }
 
     /// A call of a method that has been found.
@@ -301,15 +321,20 @@ impl Lower<'_, '_> {
         }
     }
 
+    /// Identity of the class of a register known to hold an instance.
+    fn class_of_instance(&mut self, register: u16) -> Value {
+        let word = self.boxed(register);
+        let record = self.address(word);
+        let shape = self.load(record, self.run.layout.record_shape);
+        let offset = self.run.layout.shape_class_id;
+        self.b.ins().load(types::I32, trusted(), shape, offset)
+    }
+
     /// A method call on instances of a few classes.
     fn instance_call(&mut self, insn: Insn, plans: &[(u32, CallPlan)]) -> Made {
         let receiver = insn.a + 1;
         self.guard(receiver, Kinds::INSTANCE);
-        let word = self.boxed(receiver);
-        let record = self.address(word);
-        let shape = self.load(record, self.run.layout.record_shape);
-        let offset = self.run.layout.shape_class_id;
-        let id = self.b.ins().load(types::I32, trusted(), shape, offset);
+        let id = self.class_of_instance(receiver);
         if let [(class, plan)] = plans {
             let same = self.b.ins().icmp_imm_s(IntCC::Equal, id, *class as i64);
             self.exit_unless(same, "a method of another class is called");
@@ -514,6 +539,7 @@ impl Lower<'_, '_> {
             CallPlan::Methods(plans) if matches!(plans[..], [(_, CallPlan::Native(..))]) => {
                 self.method_call(insn, plans)
             }
+            CallPlan::Methods(plans) => self.tail_methods(insn, plans),
             _ => Made::No,
         };
         match made {
@@ -526,16 +552,60 @@ impl Lower<'_, '_> {
         }
     }
 
+    /// Method calls on instances in place of the running frame.
+    fn tail_methods(&mut self, insn: Insn, plans: &[(u32, CallPlan)]) -> Made {
+        let receiver = insn.a + 1;
+        let kinds = self.infer.expect(self.pc, 1, self.state.types[receiver as usize]);
+        let callable = plans.iter().all(|(_, plan)| match plan {
+            CallPlan::Direct(_, direct) => self.arguments_fit(insn, direct),
+            _ => false,
+        });
+        if !callable || kinds != Kinds::INSTANCE {
+            return Made::No;
+        }
+        self.guard(receiver, Kinds::INSTANCE);
+        let id = self.class_of_instance(receiver);
+        for i in 0..argument_count(insn) {
+            self.fetched(insn.a + 2 + i);
+        }
+        let start = self.state.clone();
+        let exit = self.exit("a method of another class is called");
+        for (i, (class, plan)) in plans.iter().enumerate() {
+            let CallPlan::Direct(callee, direct) = plan else { return Made::No };
+            self.state = start.clone();
+            let same = self.b.ins().icmp_imm_s(IntCC::Equal, id, *class as i64);
+            let this = self.b.create_block();
+            let last = i + 1 == plans.len();
+            let other = if last { exit } else { self.b.create_block() };
+            self.b.ins().brif(same, this, &[], other, &[]);
+            self.b.switch_to_block(this);
+            let value = self.word(callee.value);
+            let this = self.boxed(receiver);
+            let head = Head { callee: value, this: Some(this) };
+            if let Made::Result = self.replace_frame(insn, callee, direct, head) {
+                self.return_value(Insn::abc(Op::Return, insn.a, 0, 0));
+            }
+            if !last {
+                self.b.switch_to_block(other);
+            }
+        }
+        Made::Left
+    }
+
     /// A call in place of the running frame.
     fn direct_tail_call(&mut self, insn: Insn, callee: &Callee, direct: &Direct) -> Made {
         if !self.arguments_fit(insn, direct) {
             return Made::No;
         }
         let value = self.guard_callee(insn, callee);
+        self.replace_frame(insn, callee, direct, Head { callee: value, this: None })
+    }
+
+    fn replace_frame(&mut self, insn: Insn, callee: &Callee, direct: &Direct, head: Head) -> Made {
         let args = self.arguments(insn, direct);
         // Endless recursion can be interrupted: the interpreter makes this call.
         self.poll(self.pc);
-        self.write_head(0, callee, direct.uses_self, Head { callee: value, this: None });
+        self.write_head(0, callee, direct.uses_self, head);
         let own = self.infer.own.as_ref();
         if own.is_some_and(|own| own.result == direct.result) {
             let mut all = vec![self.fp, self.base];
