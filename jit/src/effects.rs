@@ -61,7 +61,7 @@ fn window(code: &Code, insn: Insn, e: &mut Effects) {
         CallModule | TailCallModule => (&[], insn.x as u16),
         CallWithSelf => (&[0, 1], insn.c),
         CallMethod | TailCallMethod | CallSuper => (&[1], insn.c),
-        CallX => (&[0, 1], code.calls[insn.bc() as usize].registers() as u16),
+        CallX | TailCallX => (&[0, 1], code.calls[insn.bc() as usize].registers() as u16),
         Intrinsic => {
             e.uses.extend(a..a + insn.c);
             e.defs.push(a);

@@ -635,7 +635,7 @@ impl<'a> Infer<'a> {
             Closure => types[a] = Ty::of(Kinds::FUNCTION),
             NewScope => types[a] = Ty::of(Kinds::SCOPE),
             DropScope => types[a] = Ty::of(Kinds::NIL),
-            Call | CallModule | CallWithSelf | CallMethod | CallSuper | New | CallX => {
+            Call | CallModule | CallWithSelf | CallMethod | CallSuper | New | CallX | TailCallX => {
                 let plan = self.call(pc);
                 if matches!(plan, CallPlan::Exit) {
                     return false;
