@@ -650,8 +650,7 @@ impl Vm {
         // registers as their code says.
         unsafe {
             let (caller, callee) = (*frame, *self.fp);
-            let begins =
-                callee.top.is_null() && callee.pc == callee.code.tiering.start.get();
+            let begins = callee.top.is_null() && callee.pc == callee.code.tiering.start.get();
             if !begins || !self.checks_same_result(caller.code, callee.code) {
                 return false;
             }
