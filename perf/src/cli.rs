@@ -1,4 +1,4 @@
-//! Command line: `compare`, `report` and `gate`.
+//! Command line: `compare`, `report`, `gate` and `http`.
 
 use std::fs;
 use std::io::Write;
@@ -11,6 +11,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::compare::{self, Plan};
 use crate::gate::{self, Bars};
+use crate::http::{self, Load};
 use crate::peer::{self, PeerKind, Request};
 use crate::record::Record;
 use crate::{program, report, table};
@@ -31,6 +32,25 @@ enum Command {
     Report(ReportArgs),
     /// Exit with 1 if a record misses a bar.
     Gate(GateArgs),
+    /// Load an HTTP echo service in Gene and in Node with wrk, in interleaved
+    /// rounds; exit with 1 if Gene is slower or fails requests.
+    Http(HttpArgs),
+}
+
+#[derive(Args)]
+struct HttpArgs {
+    /// How often each service is loaded.
+    #[arg(long, default_value_t = 3, value_name = "N")]
+    rounds: usize,
+    /// Seconds of each load.
+    #[arg(long, default_value_t = 4, value_name = "SECONDS")]
+    seconds: u64,
+    /// Connections at a time.
+    #[arg(long, default_value_t = 32, value_name = "N")]
+    connections: u64,
+    /// The gene to measure [default: target/release/gene of this repository].
+    #[arg(long, value_name = "PATH")]
+    gene: Option<PathBuf>,
 }
 
 #[derive(Args)]
@@ -107,6 +127,7 @@ pub fn run() -> Result<ExitCode> {
         Command::Compare(args) => compare(args),
         Command::Report(args) => report(&args),
         Command::Gate(args) => gate(&args),
+        Command::Http(args) => http(&args),
     }
 }
 
@@ -170,6 +191,16 @@ fn gate(args: &GateArgs) -> Result<ExitCode> {
     let misses: String = verdict.misses.iter().map(|miss| format!("MISSED {miss}\n")).collect();
     show(&format!("{}\n{misses}", verdict.summary));
     Ok(if verdict.misses.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn http(args: &HttpArgs) -> Result<ExitCode> {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let repository = package.parent().unwrap_or(package);
+    let gene = args.gene.clone().unwrap_or_else(|| repository.join("target/release/gene"));
+    let load = Load { rounds: args.rounds, seconds: args.seconds, connections: args.connections };
+    let (table, missed) = http::run(&gene, &package.join("http"), &load)?;
+    show(&table);
+    Ok(if missed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 fn write_html(record: &Record, path: &Path) -> Result<()> {

@@ -5,7 +5,8 @@
 //! [`peer`] say what is run by whom; [`measure`] runs one child process;
 //! [`compare`] schedules the rounds; [`agreement`] checks the outputs;
 //! [`record`], [`machine`] and [`stats`] hold the results; [`table`],
-//! [`report`] with [`chart`], and [`gate`] read them.
+//! [`report`] with [`chart`], and [`gate`] read them. [`http`] loads a service
+//! instead.
 
 #![forbid(unsafe_code)]
 
@@ -14,6 +15,7 @@ mod chart;
 mod cli;
 mod compare;
 mod gate;
+mod http;
 mod machine;
 mod measure;
 mod peer;
