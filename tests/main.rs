@@ -25,13 +25,14 @@ fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     arguments.test_threads.get_or_insert(THREADS);
 
-    let suites: [(&str, Vec<Trial>); 10] = [
+    let suites: [(&str, Vec<Trial>); 11] = [
         ("format", suite::format::trials()),
         ("layering", suite::layering::trials()),
         ("cli", suite::cli::trials()),
         ("errors", suite::errors::trials()),
         ("lang", suite::lang::trials()),
         ("examples", suite::examples::trials()),
+        ("documents", suite::documents::trials()),
         ("conformance", suite::conformance::trials()),
         ("modules", suite::modules::trials()),
         ("hostile", suite::hostile::trials()),

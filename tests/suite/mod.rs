@@ -7,6 +7,7 @@ pub mod tasks;
 
 pub mod cli;
 pub mod conformance;
+pub mod documents;
 pub mod errors;
 pub mod examples;
 pub mod format;
