@@ -8,7 +8,8 @@ tool=${1:-all}
 shift || true
 host=$(rustc -vV | sed -n 's/^host: //p')
 
-asan() {
+# In a shell of its own: what it exports must not reach other builds.
+asan() (
     # A target named explicitly keeps the flags away from build scripts and macros.
     export RUSTC_BOOTSTRAP=1
     # `gene_asan` makes the heap tell it which cells are free.
@@ -24,7 +25,7 @@ asan() {
     # Programs take about as many times longer.
     export GENE_TEST_PATIENCE=8
     cargo test --target "$host" --test gene -- "$@"
-}
+)
 
 valgrind_sample() {
     command -v valgrind >/dev/null || { echo "valgrind is not installed: skipped" >&2; return; }
