@@ -633,6 +633,21 @@ impl Vm {
         }
     }
 
+    /// `tail_call_x`, apart from looking up.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn tail_call_x(
+        &mut self,
+        win: *mut Value,
+        kind: u8,
+        desc: u32,
+    ) -> Result<(), Throw> {
+        let frame = self.fp;
+        self.call_x(win, kind, desc)?;
+        self.reuse_frame(frame);
+        self.collect_if_wanted()
+    }
+
     /// A safepoint of the frame that runs now.
     fn collect_if_wanted(&mut self) -> Result<(), Throw> {
         if self.heap.wants_collection() { self.collect_here() } else { Ok(()) }

@@ -886,11 +886,8 @@ impl Vm {
                     }
                     Op::TailCallX => {
                         save!();
-                        let frame = vm.fp;
-                        check!(vm.call_x(base.add(i.a() as usize), i.x(), i.bc()));
-                        vm.reuse_frame(frame);
+                        check!(vm.tail_call_x(base.add(i.a() as usize), i.x(), i.bc()));
                         reload!();
-                        safepoint!();
                         poll!();
                     }
                     Op::TailCall => {
