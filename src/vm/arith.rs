@@ -283,6 +283,9 @@ impl Vm {
     ///
     /// `ArgumentException` for Bytes of different size.
     pub fn bit_and(&mut self, l: Value, r: Value) -> Result<Value, Throw> {
+        if l == Value::TRUE {
+            return Ok(r);
+        }
         if let Some((l, r)) = self.two_ints(l, r) {
             return Ok(BoxedInt::int(&mut self.heap, l & r));
         }
@@ -291,6 +294,9 @@ impl Vm {
 
     /// `l || r`; errors as for [`Vm::bit_and`].
     pub fn bit_or(&mut self, l: Value, r: Value) -> Result<Value, Throw> {
+        if !l.is_truthy() {
+            return Ok(r);
+        }
         if let Some((l, r)) = self.two_ints(l, r) {
             return Ok(BoxedInt::int(&mut self.heap, l | r));
         }
