@@ -103,6 +103,31 @@ impl Coroutine {
         coroutine
     }
 
+    /// Whether a task that has ended was never suspended, told to stop, or in a
+    /// task scope.
+    #[inline]
+    pub fn is_pristine(&self) -> bool {
+        self.flags.get() == 0
+            && self.scope.get().is_nil()
+            && self.inner_scope.get().is_nil()
+            && self.thrown.get().is_nil()
+    }
+
+    /// Makes a pristine task that has ended one of `function`, which has the same
+    /// code, as [`Coroutine::new`] does.
+    #[inline]
+    pub fn renew(&self, function: Gc<Function>) {
+        debug_assert!(self.code == function.code && self.state.get() == CoState::Done);
+        self.pc.set(self.code.insns);
+        self.state.set(CoState::Created);
+        for register in 1..self.header.extra.get() as usize {
+            // SAFETY: the registers follow the struct.
+            unsafe { self.window().add(register).write(Value::NIL) };
+        }
+        // SAFETY: there are at least two registers.
+        unsafe { self.window().write(function.value()) };
+    }
+
     /// The first register.
     pub fn window(&self) -> *mut Value {
         // SAFETY: the registers follow the struct in the same cell.

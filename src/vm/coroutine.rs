@@ -17,6 +17,9 @@ use crate::object::future::{Origin, State};
 use crate::object::{Array, Coroutine, Function, Future, Kind, kind_of};
 use crate::value::Value;
 
+/// Tasks that are kept for the next ones, at most.
+const SPARE_TASKS: usize = 16;
+
 /// Why a generator is resumed.
 pub mod mode {
     /// `.next`: the yielded value, or `not_found`.
@@ -37,10 +40,16 @@ impl Vm {
         f: Gc<Function>,
         win: *mut Value,
     ) -> Result<(), Throw> {
-        let coroutine = Coroutine::new(&mut self.heap, f);
+        let coroutine = match self.spare_tasks.last() {
+            Some(spare) if spare.code == f.code => self.reuse_task(f),
+            _ => Coroutine::new(&mut self.heap, f),
+        };
         let used = 2 + f.code.data.params.registers();
-        // SAFETY: both windows have that many registers.
-        unsafe { std::ptr::copy_nonoverlapping(win, coroutine.window(), used) };
+        // There are few: calling `memmove` takes longer than this.
+        for register in 0..used {
+            // SAFETY: both windows have that many registers.
+            unsafe { *coroutine.window().add(register) = *win.add(register) };
+        }
         if f.code.data.kind != FnKind::Async {
             // SAFETY: the window lies on the stack.
             unsafe { *win = coroutine.value() };
@@ -49,6 +58,20 @@ impl Vm {
         let future = Future::new(&mut self.heap, Origin::Task, coroutine.value());
         coroutine.slot.set(future.value());
         self.begin_task(coroutine, win)
+    }
+
+    /// The last task that has ended is the one that begins, for a function with
+    /// the same code: calls that are awaited at once need no memory each.
+    #[inline]
+    fn reuse_task(&mut self, f: Gc<Function>) -> Gc<Coroutine> {
+        match self.spare_tasks.pop() {
+            Some(spare) => {
+                spare.renew(f);
+                self.heap.barrier(spare);
+                spare
+            }
+            None => Coroutine::new(&mut self.heap, f),
+        }
     }
 
     /// Begins, or goes on with, the step of an async generator whose future is
@@ -448,6 +471,10 @@ impl Vm {
             && kind_of(value) != Some(Kind::Future)
         {
             future.fill(&mut self.heap, State::Success, value);
+            // It was never suspended, so nothing refers to it any more.
+            if task.is_pristine() && self.spare_tasks.len() < SPARE_TASKS {
+                self.spare_tasks.push(task);
+            }
             return;
         }
         if let Some(event_loop) = self.event_loop.clone() {
@@ -491,6 +518,18 @@ impl Vm {
                 if flags & flag::WOKEN == 0 {
                     task.flags.set(flags & !flag::CANCEL);
                     return Err(Throw(task.thrown.replace(Value::NIL)));
+                }
+            }
+        }
+        if count == 1 && !timed {
+            // SAFETY: the operand lies in the running frame's window, and so does
+            // the destination.
+            unsafe {
+                if let Some(future) = Gc::<Future>::from_value(*first)
+                    && future.state() == State::Success
+                {
+                    *(*self.fp).base.add(dst as usize) = future.value_inside();
+                    return Ok(());
                 }
             }
         }

@@ -333,6 +333,8 @@ pub struct Vm {
     pub event_loop: Option<std::rc::Rc<dyn EventLoop>>,
     /// The ready queue, and what runs.
     pub tasks: Tasks,
+    /// Tasks that have ended and that nothing refers to, for the next ones.
+    spare_tasks: Vec<Gc<Coroutine>>,
     /// Any code, for stub frames.
     any_code: Option<Gc<Code>>,
     /// What the native that just returned asks for.
@@ -418,6 +420,7 @@ impl Vm {
             float_id: 0,
             hash_ids: [0; 2],
             user_classes: Vec::new(),
+            spare_tasks: Vec::new(),
             cache_epoch: 0,
             do_nothing: Value::NIL,
             buffer: String::new(),
@@ -513,6 +516,8 @@ impl Vm {
     #[cold]
     #[inline(never)]
     fn collect(&mut self, top: *mut Value, full: bool) -> usize {
+        // Nothing else keeps them.
+        self.spare_tasks.clear();
         self.registers.clear_from(top);
         let start = self.registers.start();
         // SAFETY: both lie in the region, `top` above the start. Every register
