@@ -17,9 +17,8 @@ use crate::object::record::as_record;
 use crate::object::*;
 use crate::value::Value;
 
-/// Nested runs of the interpreter (natives that call back, methods `==` and
-/// `hash`, ...). Each takes a Rust stack frame of the interpreter.
-const MAX_NESTING: u32 = 1500;
+/// Most nested runs of the interpreter where nothing is known of the stack.
+const MAX_NESTING: u32 = 200;
 
 /// What a native asks the vm to do instead of giving a value: it returns
 /// [`Vm::request`], and the vm acts when the native has returned, without
@@ -100,6 +99,18 @@ impl Vm {
         }
     }
 
+    /// Whether the stack of the thread has room for another run of the
+    /// interpreter (natives that call back, methods `==` and `hash`, ...). A
+    /// quarter of what there was at the outermost run is left for walks over
+    /// values and forms, which only count how deep they are.
+    pub(super) fn may_nest(&mut self) -> bool {
+        let Some(left) = stacker::remaining_stack() else { return self.nesting < MAX_NESTING };
+        if self.nesting == 0 {
+            self.stack_reserve = left / 4;
+        }
+        left > self.stack_reserve
+    }
+
     /// The general form of [`Vm::call`].
     ///
     /// # Errors
@@ -112,8 +123,9 @@ impl Vm {
         args: &[Value],
         keywords: Option<Gc<Map>>,
     ) -> Result<Value, Throw> {
-        if self.nesting >= MAX_NESTING {
-            return Err(self.stack_overflow());
+        if !self.may_nest() {
+            let message = "stack overflow: too many nested calls from native functions";
+            return Err(self.error(ClassName::RuntimeException, "GENE.VM.STACK_OVERFLOW", message));
         }
         // An instruction may call (a method `hash` or `==`) as well as a native:
         // `top` is only kept up to date for the latter.

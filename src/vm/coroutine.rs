@@ -137,7 +137,7 @@ impl Vm {
         let window = self.free_window();
         self.ensure_room(window, 8)?;
         let stub = self.fp.wrapping_add(1);
-        if stub >= self.frame_limit {
+        if stub >= self.frame_limit || !self.may_nest() {
             return Err(self.stack_overflow());
         }
         // SAFETY: there is room for the frame and the window, as checked.

@@ -129,7 +129,11 @@ pub mod interrupt {
 /// Stack of a thread that programs run on; only what is used takes memory.
 /// Natives that call back into Gene nest on it, and so do the walks over a
 /// syntax tree; machine code nests on half of it. The frames of a sanitized build are several times larger.
-pub const STACK_BYTES: usize = if cfg!(gene_asan) { 4 << 30 } else { 384 << 20 };
+pub const STACK_BYTES: usize = match (cfg!(gene_asan), cfg!(debug_assertions)) {
+    (true, _) => 4 << 30,
+    (false, true) => 768 << 20,
+    (false, false) => 384 << 20,
+};
 
 /// Asks a running interpreter to look up, from any thread.
 #[derive(Clone, Default)]
@@ -280,6 +284,8 @@ pub struct Vm {
     pub tiers: tiering::Tiers,
     /// Natives that machine code can do without, by address.
     pub known_natives: FxHashMap<*const (), KnownNative>,
+    /// How much of the thread's stack they may not take, in bytes.
+    stack_reserve: usize,
     /// The built-in classes by [`ClassName`].
     classes: Vec<Gc<Class>>,
     other_classes: FxHashMap<Symbol, Gc<Class>>,
@@ -385,6 +391,7 @@ impl Vm {
             raised: Value::NIL,
             tiers: tiering::Tiers::default(),
             known_natives: FxHashMap::default(),
+            stack_reserve: 0,
             classes: Vec::new(),
             other_classes: FxHashMap::default(),
             foreign_classes: Default::default(),
