@@ -73,10 +73,10 @@ struct PipeState {
 
 impl Pipe {
     /// Collects what comes from `source` on a thread of its own.
-    fn start(mut source: impl Read + Send + 'static) -> Arc<Pipe> {
+    fn start(mut source: impl Read + Send + 'static) -> io::Result<Arc<Pipe>> {
         let pipe = Arc::new(Pipe::default());
         let filled = pipe.clone();
-        thread::spawn(move || {
+        start_thread(move || {
             let mut chunk = [0; 8192];
             loop {
                 let read = match source.read(&mut chunk) {
@@ -91,8 +91,8 @@ impl Pipe {
                     return;
                 }
             }
-        });
-        pipe
+        })?;
+        Ok(pipe)
     }
 
     fn lock(&self) -> MutexGuard<'_, PipeState> {
@@ -231,23 +231,39 @@ fn spawn(mut command: std::process::Command, merged: bool) -> io::Result<Process
     let child = SharedChild::spawn(&mut command)?;
     // Our ends for writing would keep the pipe open.
     drop(command);
+    let connected = connect(&child, output);
+    if connected.is_err() {
+        // It may have ended by itself.
+        let _ = child.kill();
+        let _ = child.wait();
+    }
+    let (stdin, stdout, stderr) = connected?;
+    Ok(Process { stdin: RefCell::new(Some(stdin)), stdout, stderr, code: Cell::new(None), child })
+}
+
+/// What writes to a program, and what it writes: its output and its errors.
+type Connections = (Sender<String>, Arc<Pipe>, Option<Arc<Pipe>>);
+
+/// Starts what writes to the program and reads from it.
+fn connect(child: &SharedChild, output: io::PipeReader) -> io::Result<Connections> {
     let (sender, texts) = channel::<String>();
     if let Some(mut stdin) = child.take_stdin() {
-        thread::spawn(move || {
+        start_thread(move || {
             for text in texts {
                 if stdin.write_all(text.as_bytes()).and_then(|()| stdin.flush()).is_err() {
                     return;
                 }
             }
-        });
+        })?;
     }
-    Ok(Process {
-        stdin: RefCell::new(Some(sender)),
-        stdout: Pipe::start(output),
-        stderr: child.take_stderr().map(Pipe::start),
-        code: Cell::new(None),
-        child,
-    })
+    let stderr = child.take_stderr().map(Pipe::start).transpose()?;
+    Ok((sender, Pipe::start(output)?, stderr))
+}
+
+/// A thread that only copies bytes.
+fn start_thread(work: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    const STACK_BYTES: usize = 128 << 10;
+    thread::Builder::new().name("pipe".into()).stack_size(STACK_BYTES).spawn(work).map(drop)
 }
 
 fn this_process<'a>(vm: &mut Vm, args: Args) -> Result<&'a Process, Throw> {
