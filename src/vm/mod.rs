@@ -129,11 +129,7 @@ pub mod interrupt {
 /// Stack of a thread that programs run on; only what is used takes memory.
 /// Natives that call back into Gene nest on it, and so do the walks over a
 /// syntax tree; machine code nests on half of it. The frames of a sanitized build are several times larger.
-pub const STACK_BYTES: usize = match (cfg!(gene_asan), cfg!(debug_assertions)) {
-    (true, _) => 4 << 30,
-    (false, true) => 768 << 20,
-    (false, false) => 384 << 20,
-};
+pub const STACK_BYTES: usize = if cfg!(gene_asan) { 4 << 30 } else { 384 << 20 };
 
 /// Asks a running interpreter to look up, from any thread.
 #[derive(Clone, Default)]

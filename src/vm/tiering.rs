@@ -72,8 +72,8 @@ impl Vm {
     /// Machine code uses half of what is left of the stack of this thread.
     pub fn set_tier(&mut self, tier: Rc<dyn Tier>) {
         let here = std::ptr::from_ref(&tier) as usize;
-        let lowest = stack_end().unwrap_or(here.saturating_sub(1 << 20));
-        self.native_limit = lowest + here.saturating_sub(lowest) / 2;
+        let left = stacker::remaining_stack().unwrap_or(1 << 20);
+        self.native_limit = here.saturating_sub(left / 2);
         if tier.watched() == 0 {
             self.mode = mode::RECORD;
         }
@@ -403,23 +403,4 @@ fn entrance(native: usize) -> Entrance {
 #[inline(always)]
 pub(super) fn call_entrance(code: Gc<Code>) -> Entrance {
     entrance(code.tiering.native.get())
-}
-
-/// Lowest address of the stack of this thread.
-fn stack_end() -> Option<usize> {
-    #[cfg(target_os = "linux")]
-    // SAFETY: the attributes are initialised by the first call, read, and
-    // destroyed.
-    unsafe {
-        let mut attributes = std::mem::zeroed::<libc::pthread_attr_t>();
-        if libc::pthread_getattr_np(libc::pthread_self(), &mut attributes) != 0 {
-            return None;
-        }
-        let (mut lowest, mut size) = (std::ptr::null_mut(), 0);
-        let found = libc::pthread_attr_getstack(&attributes, &mut lowest, &mut size);
-        libc::pthread_attr_destroy(&mut attributes);
-        (found == 0).then_some(lowest as usize)
-    }
-    #[cfg(not(target_os = "linux"))]
-    None
 }
