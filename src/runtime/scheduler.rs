@@ -116,8 +116,9 @@ impl Runtime {
     pub fn turn(&self, vm: &mut Vm, sleep: bool) -> Result<Turn, Throw> {
         self.check_scopes(vm);
         // What synchronous code waits for may be settled without a job.
+        let due = self.settle_due(vm);
         let arrived = self.is_listening() && self.io.settle(self, vm);
-        let settled = self.settle_due(vm) | arrived;
+        let settled = due || arrived;
         self.deliver_events(vm);
         if vm.tasks.ready.is_empty() {
             self.settle_idlers(vm);

@@ -139,6 +139,9 @@ fn work(
     for exception in &failures.unobserved {
         let report = report_of(vm, *exception, crate::diag::Stage::Async);
         reports.push_str(&report.render(&vm.sources, Style::Plain));
+        for frame in vm.exception_trace(*exception) {
+            reports.push_str(&format!("  at {frame}\n"));
+        }
     }
     let is_serious = failures.are_serious();
     vm.flush();
