@@ -380,6 +380,9 @@ layout! {
     /// Registers of windows that need not be checked against the limit.
     small_window
     vm_result
+    /// Words that turn a value into an Int and an address when added to it.
+    vm_int_unbias
+    vm_pointer_untag
     vm_budget
     vm_gc_requested
     vm_cache_epoch

@@ -64,7 +64,7 @@ impl Registers {
 }
 
 /// A run of instructions that is entered at its first and left at its last.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Block {
     /// First instruction.
     pub start: usize,
@@ -77,6 +77,11 @@ pub struct Block {
     pub loop_writes: Option<Registers>,
     /// Of a loop header: whether something inside calls.
     pub loop_calls: bool,
+    /// Of a loop header: registers that elements are read from or written to
+    /// inside.
+    pub loop_arrays: Vec<u16>,
+    /// Of these the ones that are written to.
+    pub loop_stores: Vec<u16>,
 }
 
 /// The control flow of a function from one entry on, without handlers of
@@ -89,6 +94,10 @@ pub struct Flow {
     pub live: Vec<Registers>,
     /// Whether there is a loop with a call inside.
     pub calls_in_loops: bool,
+    /// Instructions that the interpreter will run though [`may_call`] says no.
+    pub stepping: Vec<bool>,
+    /// Headers with the blocks of their loops.
+    loops: Vec<(usize, Vec<usize>)>,
 }
 
 /// The instruction that follows the one at `pc`.
@@ -186,10 +195,28 @@ impl Flow {
             return Err(Refusal::new("the function is too large"));
         }
         let blocks = order(code, entry);
-        let mut flow = Flow { blocks, live: liveness(code), calls_in_loops: false };
+        let stepping = vec![false; code.insns.len()];
+        let mut flow = Flow {
+            blocks,
+            live: liveness(code),
+            calls_in_loops: false,
+            stepping,
+            loops: Vec::new(),
+        };
         flow.find_loops(code)?;
         flow.calls_in_loops = flow.blocks.iter().any(|b| b.loop_calls);
         Ok(flow)
+    }
+
+    /// The instruction at `pc` in this block is left to the interpreter.
+    pub fn steps_at(&mut self, block: usize, pc: usize) {
+        self.stepping[pc] = true;
+        for (header, body) in &self.loops {
+            if body.contains(&block) {
+                self.blocks[*header].loop_calls = true;
+                self.calls_in_loops = true;
+            }
+        }
     }
 
     fn find_loops(&mut self, code: &Code) -> Result<(), Refusal> {
@@ -231,9 +258,23 @@ impl Flow {
         let mut writes =
             self.blocks[header].loop_writes.take().unwrap_or_else(|| Registers::new(count));
         let mut calls = self.blocks[header].loop_calls;
+        let mut arrays = std::mem::take(&mut self.blocks[header].loop_arrays);
+        let mut stores = std::mem::take(&mut self.blocks[header].loop_stores);
+        self.loops.push((header, body.clone()));
         for block in body {
             for pc in self.blocks[block].start..self.blocks[block].end {
-                calls |= may_call(code.insns[pc].op);
+                let insn = code.insns[pc];
+                calls |= may_call(insn.op);
+                let array = match insn.op {
+                    Op::GetIndex | Op::GetIndexI => Some(insn.b),
+                    Op::SetIndex | Op::SetIndexI => {
+                        stores.push(insn.a);
+                        Some(insn.a)
+                    }
+                    Op::IterNext => Some(insn.a),
+                    _ => None,
+                };
+                arrays.extend(array);
                 let e = effects(code, pc);
                 e.defs.iter().chain(&e.clobbers).for_each(|r| writes.insert(*r));
                 if let Some(from) = e.kills {
@@ -243,6 +284,12 @@ impl Flow {
         }
         self.blocks[header].loop_writes = Some(writes);
         self.blocks[header].loop_calls = calls;
+        for list in [&mut arrays, &mut stores] {
+            list.sort_unstable();
+            list.dedup();
+        }
+        self.blocks[header].loop_arrays = arrays;
+        self.blocks[header].loop_stores = stores;
     }
 
     /// The immediate dominator of each block, after Cooper, Harvey and Kennedy,
@@ -332,8 +379,7 @@ fn order(code: &Code, entry: usize) -> Vec<Block> {
         .map(|start| {
             let (last, end) = end_of(*start);
             let succs = targets(code, last).into_iter().map(|t| number[t]).collect();
-            let preds = Vec::new();
-            Block { start: *start, end, succs, preds, loop_writes: None, loop_calls: false }
+            Block { start: *start, end, succs, ..Block::default() }
         })
         .collect();
     for block in 0..blocks.len() {

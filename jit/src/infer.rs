@@ -103,6 +103,9 @@ fn is_single(kinds: Kinds) -> bool {
     kinds.0.count_ones() == 1
 }
 
+/// Shapes that one access tells apart.
+pub const MAX_SHAPES: usize = 4;
+
 /// Kinds that operators of bits take apart from Ints, and large Ints.
 const BITS: Kinds = Kinds::INT.with(Kinds::OBJECT);
 
@@ -297,6 +300,50 @@ impl<'a> Infer<'a> {
             return Some(false);
         }
         seen.ran.then_some(!seen.shapes.is_empty())
+    }
+
+    /// Whether an instruction that calls nothing as a rule is left to the
+    /// interpreter, given the types before it.
+    pub fn steps(&self, pc: usize, types: &[Ty]) -> bool {
+        use Op::*;
+        let insn = self.code.insns[pc];
+        let ty = |register: u16| types[register as usize];
+        let (a, b, c) = (insn.a, insn.b, insn.c);
+        match insn.op {
+            Add | Sub | Mul => self.numeric(pc, (1, ty(b)), (2, ty(c))) == Num::Generic,
+            AddI | SubI | MulI => self.numeric_imm(pc, 1, ty(b)) == Num::Generic,
+            Mod => !matches!(
+                self.numeric(pc, (1, ty(b)), (2, ty(c))),
+                Num::Int | Num::Exit
+            ),
+            ModI => !matches!(self.numeric_imm(pc, 1, ty(b)), Num::Int | Num::Exit),
+            Div => {
+                let (l, r) = (self.expect(pc, 1, ty(b)), self.expect(pc, 2, ty(c)));
+                self.quotient(pc, l, r) == Num::Generic
+            }
+            DivI => {
+                let l = self.expect(pc, 1, ty(b));
+                self.quotient(pc, l, Kinds::INT) == Num::Generic
+            }
+            Lt | Le => self.numeric(pc, (1, ty(b)), (2, ty(c))) == Num::Generic,
+            JumpLt | JumpLe | JumpNotLt | JumpNotLe | LoopLt | LoopLe => {
+                self.numeric(pc, (0, ty(a)), (1, ty(b))) == Num::Generic
+            }
+            JumpLtI | JumpLeI | JumpGtI | JumpGeI | JumpNotLtI | JumpNotLeI | JumpNotGtI
+            | JumpNotGeI | LoopLtI | LoopLeI | LoopGtI | LoopGeI => {
+                self.numeric_imm(pc, 0, ty(a)) == Num::Generic
+            }
+            JumpEqI | JumpNeI | LoopNeI => self.same_imm(pc, ty(a)) == Same::Generic,
+            GetIndex => self.element(pc, (1, ty(b)), Some((2, ty(c)))) == Some(false),
+            GetIndexI => self.element(pc, (1, ty(b)), None) == Some(false),
+            SetIndex => self.element(pc, (0, ty(a)), Some((1, ty(b)))) == Some(false),
+            SetIndexI => self.element(pc, (0, ty(a)), None) == Some(false),
+            GetProp => {
+                self.member(pc) == Some(false) || self.seen(pc).shapes.len() > MAX_SHAPES
+            }
+            IterNext => !self.array_loop(pc, types),
+            _ => false,
+        }
     }
 
     // ---- calls -----------------------------------------------------------------
@@ -1048,17 +1095,35 @@ impl<'a, 'b> Solver<'a, 'b> {
         for (old, new) in old.iter_mut().zip(types) {
             let mut joined = old.join(new);
             if widen && joined.is_int() {
+                // One less first: what is known to be less than another Int.
                 if joined.lo < old.lo {
-                    joined.lo = INT_MIN;
+                    joined.lo = INT_MIN + (joined.lo > INT_MIN) as i64;
                 }
                 if joined.hi > old.hi {
-                    joined.hi = INT_MAX;
+                    joined.hi = INT_MAX - (joined.hi < INT_MAX) as i64;
                 }
             }
             dirty[block] |= joined != *old;
             *old = joined;
         }
         Ok(())
+    }
+}
+
+/// Tells the flow which instructions will be left to the interpreter.
+pub fn find_steps(infer: &Infer, flow: &mut Flow, types: &BlockTypes) {
+    for block in 0..flow.blocks.len() {
+        let Some(mut types) = types[block].clone() else { continue };
+        let (mut pc, end) = (flow.blocks[block].start, flow.blocks[block].end);
+        while pc < end {
+            if infer.steps(pc, &types) {
+                flow.steps_at(block, pc);
+            }
+            if !infer.transfer(pc, &mut types) {
+                break;
+            }
+            pc = crate::flow::next(infer.code, pc);
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use gene_isa::backend::{
 use gene_isa::value::{INT_BIAS, INT_FLOOR, NAN};
 
 use crate::flow::Flow;
-use crate::infer::{Infer, solve};
+use crate::infer::{Infer, find_steps, solve};
 use crate::lower::{Lower, Runtime, direct_signature, loop_signature};
 
 /// Address space for machine code: within reach of relative calls.
@@ -124,8 +124,9 @@ impl Jit {
             Entry::Call => 0,
             Entry::Loop(pc) => pc as usize,
         };
-        let flow = Flow::new(request.code, start)?;
+        let mut flow = Flow::new(request.code, start)?;
         let types = solve(infer, &flow);
+        find_steps(infer, &mut flow, &types);
         let signature = match &infer.own {
             Some(own) => direct_signature(own),
             None => loop_signature(),

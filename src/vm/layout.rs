@@ -15,6 +15,8 @@ pub fn fill(layout: &mut Layout) {
     layout.vm_stack_limit = offset_of!(Vm, stack_limit) as i32;
     layout.small_window = super::SMALL_WINDOW as i32;
     layout.vm_native_limit = offset_of!(Vm, native_limit) as i32;
+    layout.vm_int_unbias = offset_of!(Vm, int_unbias) as i32;
+    layout.vm_pointer_untag = offset_of!(Vm, pointer_untag) as i32;
     layout.vm_result = offset_of!(Vm, native_result) as i32;
     layout.vm_budget = offset_of!(Vm, budget) as i32;
     layout.vm_cache_epoch = offset_of!(Vm, cache_epoch) as i32;

@@ -272,6 +272,9 @@ pub struct Vm {
     budget: i32,
     /// Machine code is not entered with the native stack below this address.
     native_limit: usize,
+    /// Constants that machine code loads where it shall not compute them again.
+    int_unbias: u64,
+    pointer_untag: u64,
     /// The result of compiled code that is not of the representation promised.
     native_result: Value,
     /// The exception that has left compiled code.
@@ -383,6 +386,8 @@ impl Vm {
             mode: dispatch::mode::NORMAL,
             budget: tiering::BUDGET,
             native_limit: usize::MAX,
+            int_unbias: gene_isa::value::INT_BIAS.wrapping_neg(),
+            pointer_untag: gene_isa::value::TAG_POINTER.wrapping_neg(),
             native_result: Value::NIL,
             raised: Value::NIL,
             tiers: tiering::Tiers::default(),
@@ -564,7 +569,7 @@ impl Vm {
             marker.value(raised);
             marker.value(native_result);
             marker.values(&tiers.constants);
-            if let Some(code) = tiers.watched() {
+            for code in tiers.watched() {
                 marker.object(code);
             }
             marker.value(do_nothing);

@@ -25,6 +25,9 @@ pub type Entrance = unsafe extern "C" fn(*mut Vm, *mut Frame, *mut Value) -> u64
 /// Back edges between two looks at counters and interrupts.
 pub const BUDGET: i32 = 256;
 
+/// Back edges for which an outer loop is waited for.
+const PATIENCE: u32 = 30_000;
+
 /// Where calls of functions begin that are counted.
 static COUNT: [Insn; 1] = [Insn { op: Op::Count, x: 0, a: 0, b: 0, c: 0 }];
 /// Where calls of functions begin that are machine code.
@@ -58,12 +61,16 @@ pub struct Tiers {
     pending: Option<(Gc<Code>, Entry)>,
     /// Instructions to be noted before that is compiled.
     watch_left: u32,
+    /// A hot loop, the loop around it that shall be compiled instead, and back
+    /// edges until it is given up waiting for that one.
+    awaited: Option<(Gc<Code>, u32, u32, u32)>,
 }
 
 impl Tiers {
     /// Code that is being watched, a root.
-    pub(super) fn watched(&self) -> Option<Gc<Code>> {
-        self.pending.map(|(code, _)| code)
+    pub(super) fn watched(&self) -> impl Iterator<Item = Gc<Code>> {
+        let awaited = self.awaited.map(|(code, ..)| code);
+        self.pending.map(|(code, _)| code).into_iter().chain(awaited)
     }
 }
 
@@ -216,6 +223,23 @@ impl Vm {
         }
         let pc = at as u32;
         let rounds = (tier.thresholds().1 / BUDGET as u32).max(1);
+        if let Some((awaited, inner, outer, left)) = self.tiers.awaited {
+            // Every back edge is looked at, until the outer loop goes round.
+            self.budget = 0;
+            if awaited == code && pc == outer {
+                self.tiers.awaited = None;
+                return self.loop_is_hot(code, pc, rounds);
+            }
+            self.tiers.awaited = Some((awaited, inner, outer, left.saturating_sub(1)));
+            if awaited == code && pc == inner && left == 0 {
+                self.tiers.awaited = None;
+                return self.loop_is_hot(code, pc, rounds);
+            }
+            if left == 0 {
+                self.tiers.awaited = None;
+            }
+            return None;
+        }
         let hot = {
             let mut loops = code.tiering.loops.borrow_mut();
             match loops.iter_mut().find(|l| l.pc == pc) {
@@ -233,14 +257,35 @@ impl Vm {
         if hot && self.trace_exec {
             return None;
         }
-        if hot {
-            self.change_loop(code, pc, |l| l.polls_left = rounds);
-            self.watch_for(code, Entry::Loop(pc));
-            let loops = code.tiering.loops.borrow();
-            let native = loops.iter().find(|l| l.pc == pc).map_or(0, |l| l.native);
-            return (native != 0).then(|| (pc, entrance(native)));
+        if !hot {
+            return None;
         }
-        None
+        match outer_loop(&code.data, pc) {
+            Some(outer) if !self.is_eager() => {
+                // Machine code is better that is entered at the loop around this one.
+                self.change_loop(code, pc, |l| l.polls_left = rounds);
+                self.tiers.awaited = Some((code, pc, outer, PATIENCE));
+                self.budget = 0;
+                None
+            }
+            _ => self.loop_is_hot(code, pc, rounds),
+        }
+    }
+
+    /// The loop at `pc` is hot: machine code, if there is some at once.
+    fn loop_is_hot(&mut self, code: Gc<Code>, pc: u32, rounds: u32) -> Option<(u32, Entrance)> {
+        {
+            let mut loops = code.tiering.loops.borrow_mut();
+            match loops.iter_mut().find(|l| l.pc == pc) {
+                Some(known) if known.polls_left == u32::MAX => return None,
+                Some(known) => known.polls_left = rounds,
+                None => loops.push(HotLoop { pc, polls_left: rounds, native: 0 }),
+            }
+        }
+        self.watch_for(code, Entry::Loop(pc));
+        let loops = code.tiering.loops.borrow();
+        let native = loops.iter().find(|l| l.pc == pc).map_or(0, |l| l.native);
+        (native != 0).then(|| (pc, entrance(native)))
     }
 
     /// Whether machine code may be entered: not while the interpreter is watched.
@@ -392,6 +437,17 @@ impl Vm {
             }
         }
     }
+}
+
+/// The target of the innermost back edge around the loop at `pc`.
+fn outer_loop(code: &gene_isa::Code, pc: u32) -> Option<u32> {
+    let edges = code.insns.iter().enumerate().filter(|(_, insn)| insn.op.is_back_edge());
+    let edges: Vec<(u32, u32)> = edges
+        .filter_map(|(at, insn)| Some((insn.jump_target(at)? as u32, at as u32)))
+        .collect();
+    let end = edges.iter().filter(|(target, _)| *target == pc).map(|(_, at)| *at).max()?;
+    let around = edges.iter().filter(|(target, at)| *target < pc && *at > end);
+    around.min_by_key(|(target, at)| at - target).map(|(target, _)| *target)
 }
 
 fn entrance(native: usize) -> Entrance {

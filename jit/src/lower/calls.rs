@@ -44,7 +44,7 @@ impl Lower<'_, '_> {
             _ => Made::No,
         };
         match made {
-            Made::Result | Made::Left => self.state.shapes.clear(),
+            Made::Result | Made::Left => self.state.forget(),
             Made::No => drop(self.step()),
         }
     }

@@ -66,11 +66,23 @@ impl Lower<'_, '_> {
             None => vec![Ty::ANY; self.state.types.len()],
         };
         let joined = self.b.create_block();
+        let only = edges.len() == 1;
         // First each edge converts; then it is seen what differs.
         for edge in &mut edges {
             self.b.switch_to_block(edge.block);
             std::mem::swap(&mut self.state, &mut edge.state);
+            self.opaque = block.loop_writes.is_some();
             self.convert_all(block.start, &types);
+            if only {
+                self.prepare_arrays(number);
+            }
+            self.opaque = false;
+            if let Some(writes) = &block.loop_writes {
+                // Exits of the loop then need not keep these in registers.
+                for register in flow.live[block.start].iter().filter(|r| !writes.contains(*r)) {
+                    self.sync(register);
+                }
+            }
             std::mem::swap(&mut self.state, &mut edge.state);
             let tail = self.b.create_block();
             self.b.ins().jump(tail, &[]);
@@ -82,6 +94,8 @@ impl Lower<'_, '_> {
         state.shapes.retain(|s| {
             block.loop_writes.is_none() && edges.iter().all(|e| e.state.shapes.contains(s))
         });
+        let keeps = !block.loop_calls;
+        state.arrays.retain(|a| keeps && edges.iter().all(|e| e.state.arrays.contains(a)));
         let mut params = Vec::new();
         for register in 0..state.slots.len() as u16 {
             let i = register as usize;

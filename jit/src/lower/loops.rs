@@ -91,18 +91,14 @@ impl Lower<'_, '_> {
             self.exit_if(bad, "a loop is not over an array");
         }
         self.settle();
-        let layout = self.run.layout;
-        let word = self.boxed(a);
-        let array = self.address(word);
-        let len = self.b.ins().uload32(trusted(), array, layout.array_len);
-        let ended = self.b.ins().icmp(IntCC::UnsignedGreaterThanOrEqual, index, len);
+        let array = self.array(a);
+        let ended = self.b.ins().icmp(IntCC::UnsignedGreaterThanOrEqual, index, array.len);
         let end = self.way(0);
         let on = self.b.create_block();
         self.b.ins().brif(ended, end, &[], on, &[]);
         self.b.switch_to_block(on);
-        let data = self.load(array, layout.array_data);
         let offset = self.b.ins().ishl_imm_s(index, 3);
-        let at = self.b.ins().iadd(data, offset);
+        let at = self.b.ins().iadd(array.data, offset);
         let value = self.b.ins().load(types::I64, trusted(), at, 0);
         let next = self.b.ins().iadd_imm_s(index, 1);
         self.define(a + 1, next, Rep::Int);

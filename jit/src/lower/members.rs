@@ -5,31 +5,69 @@ use cranelift_codegen::ir::{InstBuilder, Value, types};
 use gene_isa::backend::{Helper, Kinds, Rep, Shaped};
 use gene_isa::{Insn, Op, Special};
 
-use super::{Lower, Shape, special_word, trusted};
-use crate::infer::Path;
-
-/// Shapes that one access tells apart.
-const MAX_SHAPES: usize = 4;
+use super::{ArrayParts, Lower, Shape, special_word, trusted};
+use crate::infer::{MAX_SHAPES, Path};
 
 impl Lower<'_, '_> {
     // ---- arrays ----------------------------------------------------------------
 
     /// Address of the element at `index`, which must exist: leaves otherwise.
-    fn element(&mut self, array: Value, index: Value) -> Value {
-        let layout = self.run.layout;
-        let len = self.b.ins().uload32(trusted(), array, layout.array_len);
+    fn element(&mut self, array: ArrayParts, index: Value) -> Value {
         // Negative indices are huge as unsigned numbers.
-        let inside = self.b.ins().icmp(IntCC::UnsignedLessThan, index, len);
+        let inside = self.b.ins().icmp(IntCC::UnsignedLessThan, index, array.len);
         self.exit_unless(inside, "an index is out of bounds");
-        let data = self.load(array, layout.array_data);
         let offset = self.b.ins().ishl_imm_s(index, 3);
-        self.b.ins().iadd(data, offset)
+        self.b.ins().iadd(array.data, offset)
     }
 
-    fn array(&mut self, register: u16) -> Value {
+    /// The array in a register: leaves if there is none.
+    pub(super) fn array(&mut self, register: u16) -> ArrayParts {
         self.guard(register, Kinds::ARRAY);
         let word = self.boxed(register);
-        self.address(word)
+        if let Some((_, parts)) = self.state.arrays.iter().find(|(known, _)| *known == word) {
+            return *parts;
+        }
+        let address = self.address(word);
+        let parts = self.array_parts(address);
+        self.state.arrays.push((word, parts));
+        parts
+    }
+
+    fn array_parts(&mut self, address: Value) -> ArrayParts {
+        let layout = self.run.layout;
+        let len = self.b.ins().uload32(trusted(), address, layout.array_len);
+        let data = self.load(address, layout.array_data);
+        ArrayParts { address, len, data, writable: false }
+    }
+
+    /// At the only way into a loop that calls nothing: loads what the loop needs of
+    /// arrays that stay in their registers, so that it need not.
+    pub(super) fn prepare_arrays(&mut self, number: usize) {
+        let flow = self.flow;
+        let block = &flow.blocks[number];
+        let Some(writes) = &block.loop_writes else { return };
+        // Where guards here have failed in vain, the loop looks by itself.
+        if block.loop_calls || self.request.feedback.loop_at(block.start as u32).is_none() {
+            return;
+        }
+        for register in &block.loop_arrays {
+            let array = self.state.types[*register as usize].kinds == Kinds::ARRAY;
+            if !array || writes.contains(*register) || !flow.live[block.start].contains(*register)
+            {
+                continue;
+            }
+            let word = self.boxed(*register);
+            let untag = self.load_vm(self.run.layout.vm_pointer_untag);
+            let address = self.b.ins().iadd(word, untag);
+            let mut parts = self.array_parts(address);
+            if block.loop_stores.contains(register) {
+                self.guard_mutable(address);
+                self.barrier_always(address);
+                parts.writable = true;
+            }
+            self.state.arrays.retain(|(known, _)| *known != word);
+            self.state.arrays.push((word, parts));
+        }
     }
 
     pub(super) fn get_index(&mut self, insn: Insn) {
@@ -75,11 +113,15 @@ impl Lower<'_, '_> {
             (self.int(b), c)
         };
         let array = self.array(a);
-        self.guard_mutable(array);
+        if !array.writable {
+            self.guard_mutable(array.address);
+        }
         let at = self.element(array, index);
         let value = self.boxed(source);
         self.store(value, at, 0);
-        self.barrier(array, source);
+        if !array.writable {
+            self.barrier(array.address, source);
+        }
     }
 
     // ---- barriers ----------------------------------------------------------------
@@ -348,8 +390,10 @@ impl Lower<'_, '_> {
         self.bail_unless_done(status);
         self.b.ins().jump(on, &[]);
         self.b.switch_to_block(on);
-        // Values in registers stay what they were: objects do not move.
+        // Values in registers stay what they were: objects do not move. But what
+        // was remembered need not be any more.
         self.state = before;
+        self.state.arrays.iter_mut().for_each(|(_, parts)| parts.writable = false);
     }
 
     pub(super) fn new_collection(&mut self, insn: Insn) {

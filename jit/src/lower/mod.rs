@@ -60,6 +60,30 @@ pub struct State {
     pub frame: bool,
     /// Words that point to records of these shapes.
     pub shapes: Vec<(Value, Shape)>,
+    /// Words that point to arrays.
+    pub arrays: Vec<(Value, ArrayParts)>,
+}
+
+impl State {
+    /// Forgets what a call may change.
+    pub fn forget(&mut self) {
+        self.shapes.clear();
+        self.arrays.clear();
+    }
+}
+
+/// What has been loaded of an array. It stays true until something is called:
+/// stores of elements change none of it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ArrayParts {
+    /// Its address.
+    pub address: Value,
+    /// Number of elements.
+    pub len: Value,
+    /// Address of the elements.
+    pub data: Value,
+    /// Whether it may be written to without a look.
+    pub writable: bool,
 }
 
 /// What is known of a record.
@@ -111,6 +135,9 @@ pub struct Lower<'a, 'b> {
     /// The exit of the running instruction, if there is one already.
     exit_here: Option<ir::Block>,
     bail: Option<ir::Block>,
+    /// Whether what is computed shall not be computed again inside the loop that
+    /// is being entered, as Cranelift does with sums of a constant.
+    opaque: bool,
     helper_sigs: Vec<Option<ir::SigRef>>,
 }
 
@@ -173,7 +200,7 @@ impl<'a, 'b> Lower<'a, 'b> {
             infer,
             flow,
             block_types,
-            state: State { slots, types, frame, shapes: Vec::new() },
+            state: State { slots, types, frame, shapes: Vec::new(), arrays: Vec::new() },
             pc: 0,
             result: infer.own.as_ref().map(|own| own.result),
             own,
@@ -188,6 +215,7 @@ impl<'a, 'b> Lower<'a, 'b> {
             pending: Vec::new(),
             exit_here: None,
             bail: None,
+            opaque: false,
             helper_sigs: vec![None; Helper::ALL.len()],
         }
     }

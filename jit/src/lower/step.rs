@@ -1,11 +1,12 @@
 //! Instructions that the interpreter runs for compiled code.
 
 use cranelift_codegen::ir::condcodes::IntCC;
-use cranelift_codegen::ir::{InstBuilder, Value};
+use cranelift_codegen::ir::{InstBuilder, Value, types};
 use gene_isa::backend::{Helper, status};
 
 use super::Lower;
 use crate::effects::effects;
+use crate::flow::may_call;
 
 impl Lower<'_, '_> {
     /// Leaves the instruction to the interpreter; `false` if it ends the path.
@@ -37,6 +38,12 @@ impl Lower<'_, '_> {
     }
 
     fn run_step(&mut self) -> Value {
+        let op = self.request.code.insns[self.pc].op;
+        if !may_call(op) && !self.flow.stepping[self.pc] {
+            // Loops around it rely on that nothing is called here.
+            let never = self.b.ins().iconst(types::I8, 1);
+            self.exit_if(never, "values of other kinds occur");
+        }
         self.prepare_call(None);
         let uses = effects(self.request.code, self.pc).uses;
         uses.into_iter().for_each(|register| self.sync(register));
@@ -56,7 +63,7 @@ impl Lower<'_, '_> {
         if let Some(from) = e.kills {
             (from..self.request.code.nregs).for_each(|r| self.define_in_window(r));
         }
-        self.state.shapes.clear();
+        self.state.forget();
     }
 
     /// Makes the frame fit to be looked at by a helper: objects that live on are

@@ -134,6 +134,10 @@ impl Lower<'_, '_> {
     }
 
     pub(super) fn unbox_int(&mut self, word: Value) -> Value {
+        if self.opaque {
+            let bias = self.load_vm(self.run.layout.vm_int_unbias);
+            return self.b.ins().iadd(word, bias);
+        }
         // Subtracting the bias is adding its complement.
         let bias = self.word(INT_BIAS.wrapping_neg());
         self.b.ins().iadd(word, bias)
