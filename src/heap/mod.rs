@@ -152,6 +152,16 @@ impl Heap {
         cell
     }
 
+    /// Gives a large object, to which only the caller refers, `size` bytes; it may
+    /// move. `None` if the object is not large.
+    pub fn grow_large(&mut self, object: NonNull<Header>, size: usize) -> Option<NonNull<Header>> {
+        let grown = self.space.grow_large(object, size)?;
+        if self.space.since_collection > NURSERY_BYTES {
+            self.requested = true;
+        }
+        Some(grown)
+    }
+
     /// Counts memory that an object holds outside the heap, in bytes.
     pub fn count_external(&mut self, bytes: usize) {
         self.space.since_collection += bytes;

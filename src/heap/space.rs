@@ -203,6 +203,28 @@ impl Space {
         memory
     }
 
+    /// Gives a large object more bytes, which may move it; `None` if it is none.
+    /// Nobody but the caller may refer to it.
+    #[cold]
+    pub fn grow_large(&mut self, object: NonNull<Header>, size: usize) -> Option<NonNull<Header>> {
+        let all = self.old_large.iter_mut().chain(&mut self.young_large);
+        // What grows is young as a rule, and was made last.
+        let large = all.rev().find(|large| large.memory == object)?;
+        let layout = Layout::from_size_align(size, GRANULE).expect("object sizes fit isize");
+        // SAFETY: it was allocated with this layout; the new size is not 0.
+        let memory = unsafe {
+            std::alloc::realloc(large.memory.as_ptr().cast(), large.layout, layout.size())
+        };
+        let Some(memory) = NonNull::new(memory.cast::<Header>()) else {
+            std::alloc::handle_alloc_error(layout)
+        };
+        let more = size - large.layout.size();
+        (large.memory, large.layout) = (memory, layout);
+        self.large_bytes += more;
+        self.since_collection += more;
+        Some(memory)
+    }
+
     /// Objects allocated since the last collection.
     pub fn allocated_objects(&self) -> usize {
         let small = self.classes.iter().map(|c| c.objects + (c.cursor - c.start) / c.cell);

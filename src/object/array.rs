@@ -10,6 +10,9 @@ use super::{Kind, Trace};
 use crate::heap::{Gc, Header, Heap, Marker};
 use crate::value::Value;
 
+/// Storage of more bytes may grow in place.
+const LARGE_BYTES: usize = 4096;
+
 /// Room for values. `header.extra` is its capacity. Whoever owns it knows how
 /// many are in use and traces them.
 #[repr(C)]
@@ -25,6 +28,37 @@ impl Storage {
         let storage = heap.alloc(Storage { header }, capacity * size_of::<Value>());
         // SAFETY: the values follow the head.
         unsafe { NonNull::new_unchecked(storage.as_ptr().add(1).cast::<Value>()) }
+    }
+
+    /// More room for the values at `data`, of which `len` are in use: in place where
+    /// the system can do that, which saves copies of large arrays.
+    fn grow(
+        heap: &mut Heap,
+        data: *mut Value,
+        len: usize,
+        old: usize,
+        capacity: usize,
+    ) -> NonNull<Value> {
+        let bytes = |capacity| size_of::<Storage>() + capacity * size_of::<Value>();
+        if bytes(old) > LARGE_BYTES
+            && let Some(data) = NonNull::new(data)
+        {
+            // SAFETY: the head lies before the values.
+            let storage = unsafe { data.cast::<Storage>().sub(1) };
+            if let Some(grown) = heap.grow_large(storage.cast(), bytes(capacity)) {
+                // SAFETY: the object begins with its head, and the values follow.
+                unsafe {
+                    grown.cast::<Storage>().as_ref().header.extra.set(capacity as u32);
+                    return grown.cast::<Storage>().add(1).cast();
+                }
+            }
+        }
+        let new = Storage::new(heap, capacity);
+        if len > 0 {
+            // SAFETY: the new room is larger, and not the old one.
+            unsafe { new.as_ptr().copy_from_nonoverlapping(data, len) };
+        }
+        new
     }
 
     /// Marks the storage whose values begin at `data`, and the first `len` of
@@ -164,11 +198,7 @@ impl Gc<Array> {
             return;
         }
         let capacity = (len + more).max(old * 2).max(4);
-        let data = Storage::new(heap, capacity);
-        if len > 0 {
-            // SAFETY: the new room is larger, and not the old one.
-            unsafe { data.as_ptr().copy_from_nonoverlapping(self.data.get(), len) };
-        }
+        let data = Storage::grow(heap, self.data.get(), len, old, capacity);
         self.data.set(data.as_ptr());
         self.capacity.set(capacity as u32);
         heap.barrier(self);
