@@ -177,6 +177,7 @@ pub fn may_call(op: Op) -> bool {
             | GetIndexI
             | SetIndexI
             | GetProp
+            | SetProp
             | GetScope
             | GetUp
             | CheckSet

@@ -341,6 +341,13 @@ impl<'a> Infer<'a> {
             GetProp => {
                 self.member(pc) == Some(false) || self.seen(pc).shapes.len() > MAX_SHAPES
             }
+            // What adds a member changes a shape.
+            SetProp => {
+                let shapes = &self.seen(pc).shapes;
+                self.member(pc) == Some(false)
+                    || shapes.len() > MAX_SHAPES
+                    || shapes.iter().any(|s| s.next != 0)
+            }
             IterNext => !self.array_loop(pc, types),
             _ => false,
         }

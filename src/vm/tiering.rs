@@ -240,8 +240,18 @@ impl Vm {
             }
             return None;
         }
+        let outer = outer_loop(&code.data, pc).filter(|_| !self.is_eager());
         let hot = {
             let mut loops = code.tiering.loops.borrow_mut();
+            let known = |pc| loops.iter().any(|l| l.pc == pc && l.native != 0);
+            if let Some(outer) = outer
+                && known(outer)
+                && !known(pc)
+            {
+                self.tiers.awaited = Some((code, pc, outer, PATIENCE));
+                self.budget = 0;
+                return None;
+            }
             match loops.iter_mut().find(|l| l.pc == pc) {
                 Some(l) if l.native != 0 => return Some((pc, entrance(l.native))),
                 Some(l) => {
@@ -260,8 +270,8 @@ impl Vm {
         if !hot {
             return None;
         }
-        match outer_loop(&code.data, pc) {
-            Some(outer) if !self.is_eager() => {
+        match outer {
+            Some(outer) => {
                 // Machine code is better that is entered at the loop around this one.
                 self.change_loop(code, pc, |l| l.polls_left = rounds);
                 self.tiers.awaited = Some((code, pc, outer, PATIENCE));
@@ -277,11 +287,15 @@ impl Vm {
         {
             let mut loops = code.tiering.loops.borrow_mut();
             match loops.iter_mut().find(|l| l.pc == pc) {
+                Some(known) if known.native != 0 => return Some((pc, entrance(known.native))),
                 Some(known) if known.polls_left == u32::MAX => return None,
                 Some(known) => known.polls_left = rounds,
                 None => loops.push(HotLoop { pc, polls_left: rounds, native: 0 }),
             }
         }
+        // The function as a whole is worth it at one of its next calls.
+        let calls_left = &code.tiering.calls_left;
+        calls_left.set(calls_left.get().min(2));
         self.watch_for(code, Entry::Loop(pc));
         let loops = code.tiering.loops.borrow();
         let native = loops.iter().find(|l| l.pc == pc).map_or(0, |l| l.native);

@@ -92,7 +92,7 @@ impl Lower<'_, '_> {
         state.types = types.clone();
         state.frame = edges.iter().all(|e| e.state.frame);
         state.shapes.retain(|s| {
-            block.loop_writes.is_none() && edges.iter().all(|e| e.state.shapes.contains(s))
+            !block.loop_calls && edges.iter().all(|e| e.state.shapes.contains(s))
         });
         let keeps = !block.loop_calls;
         state.arrays.retain(|a| keeps && edges.iter().all(|e| e.state.arrays.contains(a)));

@@ -272,8 +272,10 @@ impl Lower<'_, '_> {
         });
         self.b.switch_to_block(done);
         if let [only] = shapes[..] {
-            let inline = only.inline;
-            self.note_shape(record.0, Shape { address: only.shape, inline });
+            let known = self.known_shape(record.0).filter(|k| k.address == only.shape);
+            let mutable = known.is_some_and(|k| k.mutable);
+            let inline = only.inline || known.is_some_and(|k| k.inline);
+            self.note_shape(record.0, Shape { address: only.shape, inline, mutable });
         }
         self.define(insn.a, result, Rep::Value);
     }
@@ -286,7 +288,9 @@ impl Lower<'_, '_> {
             return;
         }
         let record = self.record(0, insn.a);
-        self.guard_mutable(record.1);
+        if !self.known_shape(record.0).is_some_and(|k| k.mutable) {
+            self.guard_mutable(record.1);
+        }
         let value = self.boxed(insn.b);
         let done = self.b.create_block();
         self.by_shape(record, shapes, |lower, shaped| {
@@ -301,7 +305,8 @@ impl Lower<'_, '_> {
         }
         if let [only] = shapes[..] {
             let address = if only.next == 0 { only.shape } else { only.next };
-            self.note_shape(record.0, Shape { address, inline: only.inline && only.next == 0 });
+            let inline = only.inline && only.next == 0;
+            self.note_shape(record.0, Shape { address, inline, mutable: true });
         }
     }
 
@@ -451,7 +456,7 @@ impl Lower<'_, '_> {
         let value = self.pointer(address);
         self.define(insn.a, value, Rep::Value);
         if insn.op == Op::NewMap {
-            self.note_shape(value, Shape { address: shape, inline: true });
+            self.note_shape(value, Shape { address: shape, inline: true, mutable: true });
         }
     }
 

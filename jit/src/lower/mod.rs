@@ -93,6 +93,8 @@ pub struct Shape {
     pub address: u64,
     /// Whether all its slots lie in the record itself.
     pub inline: bool,
+    /// Whether the record may be changed.
+    pub mutable: bool,
 }
 
 /// The surroundings of all functions.
