@@ -94,7 +94,9 @@ pub struct Flow {
     pub live: Vec<Registers>,
     /// Whether there is a loop with a call inside.
     pub calls_in_loops: bool,
-    /// Instructions that the interpreter will run though [`may_call`] says no.
+    /// Instructions at which something may be called.
+    pub calls: Vec<bool>,
+    /// Instructions that the interpreter will run though nothing is called there.
     pub stepping: Vec<bool>,
     /// Headers with the blocks of their loops.
     loops: Vec<(usize, Vec<usize>)>,
@@ -191,13 +193,22 @@ impl Flow {
     ///
     /// # Errors
     /// What cannot be compiled.
-    pub fn new(code: &Code, entry: usize) -> Result<Flow, Refusal> {
+    ///
+    /// `is_silent` says of calls that they will change nothing.
+    pub fn new(
+        code: &Code,
+        entry: usize,
+        is_silent: impl Fn(usize) -> bool,
+    ) -> Result<Flow, Refusal> {
         if code.insns.len() > MAX_INSNS || code.nregs as usize > MAX_REGISTERS {
             return Err(Refusal::new("the function is too large"));
         }
         let blocks = order(code, entry);
         let stepping = vec![false; code.insns.len()];
+        let calls =
+            (0..code.insns.len()).map(|pc| may_call(code.insns[pc].op) && !is_silent(pc)).collect();
         let mut flow = Flow {
+            calls,
             blocks,
             live: liveness(code),
             calls_in_loops: false,
@@ -265,7 +276,7 @@ impl Flow {
         for block in body {
             for pc in self.blocks[block].start..self.blocks[block].end {
                 let insn = code.insns[pc];
-                calls |= may_call(insn.op);
+                calls |= self.calls[pc];
                 let array = match insn.op {
                     Op::GetIndex | Op::GetIndexI => Some(insn.b),
                     Op::SetIndex | Op::SetIndexI => {
@@ -443,7 +454,7 @@ mod tests {
     #[test]
     fn loops_know_what_they_write() {
         let code = assemble(LOOP).unwrap();
-        let flow = Flow::new(&code, 0).unwrap();
+        let flow = Flow::new(&code, 0, |_| false).unwrap();
         assert_eq!(flow.blocks.len(), 3);
         let writes = flow.blocks[1].loop_writes.as_ref().unwrap();
         assert_eq!(writes.iter().collect::<Vec<_>>(), [3, 4]);
@@ -455,7 +466,7 @@ mod tests {
     #[test]
     fn a_loop_can_be_the_entry() {
         let code = assemble(LOOP).unwrap();
-        let flow = Flow::new(&code, 2).unwrap();
+        let flow = Flow::new(&code, 2, |_| false).unwrap();
         assert_eq!(flow.blocks[0].start, 2);
         assert!(flow.blocks[0].loop_writes.is_some());
     }

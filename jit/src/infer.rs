@@ -672,6 +672,11 @@ impl<'a> Infer<'a> {
                 }
                 types[a] = Ty::ANY;
             }
+            CheckMember | CheckFound => {
+                if let Some(kinds) = self.found(pc, types[a]) {
+                    types[a] = types[a].narrow(kinds);
+                }
+            }
             CheckType => {
                 let ty = types[a];
                 match self.checked(pc, ty) {
@@ -725,6 +730,30 @@ impl<'a> Infer<'a> {
         }
         let element = kinds == Kinds::ARRAY && self.expect(pc, 2, variable) == Kinds::INT;
         if element { Path::Element } else { Path::Generic }
+    }
+
+    /// The kinds to which a member that must exist is guarded, if there is a guard
+    /// that the next use needs anyway.
+    pub fn found(&self, pc: usize, ty: Ty) -> Option<Kinds> {
+        let kinds = self.expect(pc, 0, ty);
+        (is_single(kinds) && kinds.within(Kinds::NUMBER)).then_some(kinds)
+    }
+
+    /// Whether the call at `pc` is one of a native that becomes a few instructions,
+    /// which change nothing.
+    pub fn is_silent(&self, pc: usize) -> bool {
+        let seen = self.seen(pc);
+        let silent = |target: &Target| match target {
+            Target::Native { known, .. } => {
+                matches!(known, KnownNative::Sqrt | KnownNative::ArraySize)
+            }
+            _ => false,
+        };
+        let methods = match &seen.methods[..] {
+            [(_, target)] => silent(target),
+            _ => false,
+        };
+        !seen.generic && (silent(&seen.target) || methods)
     }
 
     /// The kinds that pass the type check at `pc` for certain, among those that

@@ -124,7 +124,7 @@ impl Jit {
             Entry::Call => 0,
             Entry::Loop(pc) => pc as usize,
         };
-        let mut flow = Flow::new(request.code, start)?;
+        let mut flow = Flow::new(request.code, start, |pc| infer.is_silent(pc))?;
         let types = solve(infer, &flow);
         find_steps(infer, &mut flow, &types);
         let signature = match &infer.own {

@@ -44,7 +44,8 @@ impl Lower<'_, '_> {
             _ => Made::No,
         };
         match made {
-            Made::Result | Made::Left => self.state.forget(),
+            Made::Result | Made::Left if self.flow.calls[self.pc] => self.state.forget(),
+            Made::Result | Made::Left => {}
             Made::No => drop(self.step()),
         }
     }
@@ -387,6 +388,7 @@ impl Lower<'_, '_> {
         if self.inline_native(insn, known) {
             return Made::Result;
         }
+        self.leave_if_silent();
         self.prepare_call(Some(window));
         self.store_register(window, head.callee);
         let this = match head.this {

@@ -363,6 +363,10 @@ impl Lower<'_, '_> {
 
     /// The path segment `!`, and what a member must be that is changed.
     pub(super) fn check_found(&mut self, insn: Insn) {
+        if let Some(kinds) = self.infer.found(self.pc, self.state.types[insn.a as usize]) {
+            self.guard(insn.a, kinds);
+            return;
+        }
         let slot = self.fetched(insn.a);
         if slot.rep != Rep::Value {
             return;

@@ -6,7 +6,6 @@ use gene_isa::backend::{Helper, status};
 
 use super::Lower;
 use crate::effects::effects;
-use crate::flow::may_call;
 
 impl Lower<'_, '_> {
     /// Leaves the instruction to the interpreter; `false` if it ends the path.
@@ -38,18 +37,21 @@ impl Lower<'_, '_> {
     }
 
     fn run_step(&mut self) -> Value {
-        let op = self.request.code.insns[self.pc].op;
-        if !may_call(op) && !self.flow.stepping[self.pc] {
-            // Loops around it rely on that nothing is called here.
-            let never = self.b.ins().iconst(types::I8, 1);
-            self.exit_if(never, "values of other kinds occur");
-        }
+        self.leave_if_silent();
         self.prepare_call(None);
         let uses = effects(self.request.code, self.pc).uses;
         uses.into_iter().for_each(|register| self.sync(register));
         self.write_pc(self.pc);
         self.steps.push(self.pc as u32);
         self.helper(Helper::step, &[self.fp])
+    }
+
+    /// Loops rely on that nothing is called where the flow says so: leaves there.
+    pub(super) fn leave_if_silent(&mut self) {
+        if !self.flow.calls[self.pc] && !self.flow.stepping[self.pc] {
+            let never = self.b.ins().iconst(types::I8, 1);
+            self.exit_if(never, "values of other kinds occur");
+        }
     }
 
     /// What the interpreter wrote lies in the window now.
