@@ -312,10 +312,7 @@ impl<'a> Infer<'a> {
         match insn.op {
             Add | Sub | Mul => self.numeric(pc, (1, ty(b)), (2, ty(c))) == Num::Generic,
             AddI | SubI | MulI => self.numeric_imm(pc, 1, ty(b)) == Num::Generic,
-            Mod => !matches!(
-                self.numeric(pc, (1, ty(b)), (2, ty(c))),
-                Num::Int | Num::Exit
-            ),
+            Mod => !matches!(self.numeric(pc, (1, ty(b)), (2, ty(c))), Num::Int | Num::Exit),
             ModI => !matches!(self.numeric_imm(pc, 1, ty(b)), Num::Int | Num::Exit),
             Div => {
                 let (l, r) = (self.expect(pc, 1, ty(b)), self.expect(pc, 2, ty(c)));
@@ -338,9 +335,7 @@ impl<'a> Infer<'a> {
             GetIndexI => self.element(pc, (1, ty(b)), None) == Some(false),
             SetIndex => self.element(pc, (0, ty(a)), Some((1, ty(b)))) == Some(false),
             SetIndexI => self.element(pc, (0, ty(a)), None) == Some(false),
-            GetProp => {
-                self.member(pc) == Some(false) || self.seen(pc).shapes.len() > MAX_SHAPES
-            }
+            GetProp => self.member(pc) == Some(false) || self.seen(pc).shapes.len() > MAX_SHAPES,
             // What adds a member changes a shape.
             SetProp => {
                 let shapes = &self.seen(pc).shapes;

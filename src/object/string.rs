@@ -27,6 +27,22 @@ impl Str {
         Str::concat(heap, &[text])
     }
 
+    /// The text of two strings.
+    #[inline]
+    pub fn join(heap: &mut Heap, a: Gc<Str>, b: Gc<Str>) -> Gc<Str> {
+        let len = a.len() + b.len();
+        let flags = a.header.flags.get() & b.header.flags.get() & ASCII;
+        let header = Header::with(Kind::Str as u8, flags, len as u32);
+        let str = heap.alloc(Str { header, hash: Cell::new(0), symbol: Cell::new(0) }, len);
+        let at = str.bytes_ptr();
+        // SAFETY: `alloc` made room for the bytes of both.
+        unsafe {
+            at.copy_from_nonoverlapping(a.bytes_ptr(), a.len());
+            at.add(a.len()).copy_from_nonoverlapping(b.bytes_ptr(), b.len());
+        }
+        str
+    }
+
     /// A string of several pieces.
     pub fn concat(heap: &mut Heap, pieces: &[&str]) -> Gc<Str> {
         let len: usize = pieces.iter().map(|p| p.len()).sum();
@@ -67,6 +83,7 @@ impl Str {
     }
 
     /// The text.
+    #[inline]
     pub fn as_str(&self) -> &str {
         // SAFETY: strings are made of `&str` pieces only and never change.
         unsafe {
@@ -107,6 +124,7 @@ impl Gc<Str> {
 }
 
 /// The text of a string value, valid until the next safepoint.
+#[inline]
 pub fn text_of<'a>(value: Value) -> Option<&'a str> {
     Gc::<Str>::from_value(value).map(Gc::text)
 }

@@ -7,7 +7,7 @@ use super::error::Throw;
 use super::{ClassName, Vm};
 use crate::heap::Gc;
 use crate::object::misc::int_of;
-use crate::object::{BoxedInt, Bytes, Kind, Str, kind_of, string};
+use crate::object::{BoxedInt, Bytes, Kind, Str, kind_of};
 use crate::value::Value;
 
 /// A number of either kind.
@@ -238,8 +238,8 @@ impl Vm {
     ///
     /// `TypeException` for other values than strings.
     pub fn concat(&mut self, l: Value, r: Value) -> Result<Value, Throw> {
-        match (string::text_of(l), string::text_of(r)) {
-            (Some(a), Some(b)) => Ok(Str::concat(&mut self.heap, &[a, b]).value()),
+        match (Gc::<Str>::from_value(l), Gc::<Str>::from_value(r)) {
+            (Some(a), Some(b)) => Ok(Str::join(&mut self.heap, a, b).value()),
             _ => Err(self.operand_error("++ expects String arguments")),
         }
     }

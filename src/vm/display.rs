@@ -86,7 +86,7 @@ impl Vm {
     fn write_immediate(&self, out: &mut String, value: Value, form: Form) {
         // Writing to a string cannot fail.
         let _ = if let Some(i) = value.as_small_int() {
-            write!(out, "{i}")
+            out.write_str(itoa::Buffer::new().format(i))
         } else if let Some(f) = value.as_float() {
             write!(out, "{}", format_float(f))
         } else if let Some(s) = value.as_symbol() {

@@ -35,33 +35,39 @@ impl Args {
     }
 
     /// Number of positional arguments.
+    #[inline]
     pub fn len(self) -> usize {
         self.count as usize
     }
 
     /// Whether there are none.
+    #[inline]
     pub fn is_empty(self) -> bool {
         self.count == 0
     }
 
     /// The receiver of a method call.
+    #[inline]
     pub fn this(self) -> Value {
         // SAFETY: windows have a self slot, see `new`.
         unsafe { *self.window.add(1) }
     }
 
     /// The function that is running.
+    #[inline]
     pub fn callee(self) -> Value {
         // SAFETY: windows have a callee slot, see `new`.
         unsafe { *self.window }
     }
 
     /// An argument, `nil` if it was not given.
+    #[inline]
     pub fn get(self, index: usize) -> Value {
         self.opt(index).unwrap_or(Value::NIL)
     }
 
     /// An argument, if it was given.
+    #[inline]
     pub fn opt(self, index: usize) -> Option<Value> {
         // SAFETY: the index is below the count.
         (index < self.len()).then(|| unsafe { *self.window.add(2 + index) })

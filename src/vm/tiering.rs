@@ -456,9 +456,8 @@ impl Vm {
 /// The target of the innermost back edge around the loop at `pc`.
 fn outer_loop(code: &gene_isa::Code, pc: u32) -> Option<u32> {
     let edges = code.insns.iter().enumerate().filter(|(_, insn)| insn.op.is_back_edge());
-    let edges: Vec<(u32, u32)> = edges
-        .filter_map(|(at, insn)| Some((insn.jump_target(at)? as u32, at as u32)))
-        .collect();
+    let edges: Vec<(u32, u32)> =
+        edges.filter_map(|(at, insn)| Some((insn.jump_target(at)? as u32, at as u32))).collect();
     let end = edges.iter().filter(|(target, _)| *target == pc).map(|(_, at)| *at).max()?;
     let around = edges.iter().filter(|(target, at)| *target < pc && *at > end);
     around.min_by_key(|(target, at)| at - target).map(|(target, _)| *target)

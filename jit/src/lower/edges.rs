@@ -91,9 +91,9 @@ impl Lower<'_, '_> {
         let mut state = edges[0].state.clone();
         state.types = types.clone();
         state.frame = edges.iter().all(|e| e.state.frame);
-        state.shapes.retain(|s| {
-            !block.loop_calls && edges.iter().all(|e| e.state.shapes.contains(s))
-        });
+        state
+            .shapes
+            .retain(|s| !block.loop_calls && edges.iter().all(|e| e.state.shapes.contains(s)));
         let keeps = !block.loop_calls;
         state.arrays.retain(|a| keeps && edges.iter().all(|e| e.state.arrays.contains(a)));
         let mut params = Vec::new();

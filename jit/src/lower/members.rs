@@ -52,8 +52,7 @@ impl Lower<'_, '_> {
         }
         for register in &block.loop_arrays {
             let array = self.state.types[*register as usize].kinds == Kinds::ARRAY;
-            if !array || writes.contains(*register) || !flow.live[block.start].contains(*register)
-            {
+            if !array || writes.contains(*register) || !flow.live[block.start].contains(*register) {
                 continue;
             }
             let word = self.boxed(*register);
