@@ -246,9 +246,11 @@ fn write_wrapper(
         }
     };
     b.ins().store(trusted, word, base, 0);
-    b.ins().return_(&[*status]);
+    let done = b.ins().iconst(types::I64, status::DONE as i64);
+    b.ins().return_(&[done]);
     b.switch_to_block(bad);
-    b.ins().return_(&[*status]);
+    let ended = b.ins().uextend(types::I64, *status);
+    b.ins().return_(&[ended]);
     // Arguments of other kinds: the frame is there, and is interpreted.
     b.switch_to_block(refuse);
     let first = b.ins().iconst(types::I64, request.insns as i64);

@@ -217,6 +217,7 @@ impl Lower<'_, '_> {
                 self.sync(register);
             }
         }
+        let status = self.b.ins().uextend(types::I64, status);
         let status = self.helper(Helper::after_call, &[self.fp, status]);
         self.bail_unless_done(status);
         let value = self.load_vm(self.run.layout.vm_result);
@@ -628,6 +629,7 @@ impl Lower<'_, '_> {
         // The frame is the callee's now: what it does not finish, nobody else
         // has to look at.
         let (result, status) = self.emit_direct(callee, direct, self.fp, self.base, &args);
+        let status = self.b.ins().uextend(types::I64, status);
         self.bail_unless_done(status);
         self.end_window(insn.a);
         self.define(insn.a, result, direct.result);

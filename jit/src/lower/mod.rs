@@ -151,6 +151,10 @@ pub fn machine_type(rep: Rep) -> Type {
     }
 }
 
+/// Machine type of the status of direct calls. It is not that of words: Cranelift
+/// would keep a zero that is used for both in a register across loops.
+pub const STATUS: Type = types::I32;
+
 /// Signature of compiled code that is called directly: frame, window, arguments;
 /// result and status.
 pub fn direct_signature(direct: &Direct) -> Signature {
@@ -158,7 +162,7 @@ pub fn direct_signature(direct: &Direct) -> Signature {
     signature.params.extend([AbiParam::new(types::I64); 2]);
     signature.params.extend(direct.params.iter().map(|rep| AbiParam::new(machine_type(*rep))));
     signature.returns.push(AbiParam::new(machine_type(direct.result)));
-    signature.returns.push(AbiParam::new(types::I64));
+    signature.returns.push(AbiParam::new(STATUS));
     signature
 }
 
@@ -497,6 +501,7 @@ impl<'a, 'b> Lower<'a, 'b> {
                     Rep::Float => self.b.ins().f64const(0.0),
                     _ => self.word(0),
                 };
+                let status = self.b.ins().ireduce(STATUS, status);
                 self.b.ins().return_(&[nothing, status])
             }
         };
@@ -533,7 +538,7 @@ impl<'a, 'b> Lower<'a, 'b> {
             return;
         };
         let ty = self.state.types[a as usize];
-        let done = self.word(status::DONE);
+        let done = self.b.ins().iconst(STATUS, status::DONE as i64);
         match rep {
             Rep::Value => {
                 let value = self.boxed(a);
@@ -571,7 +576,7 @@ impl<'a, 'b> Lower<'a, 'b> {
             Rep::Int => self.unbox_int(value),
             _ => self.b.ins().bitcast(types::F64, MemFlagsData::new(), value),
         };
-        let done = self.word(status::DONE);
+        let done = self.b.ins().iconst(STATUS, status::DONE as i64);
         self.b.ins().return_(&[result, done]);
     }
 }
