@@ -58,6 +58,10 @@ struct CompareArgs {
     /// Programs to run, separated by commas [default: all].
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     programs: Vec<String>,
+    /// Run those programs for about a second that have a size for that: to compare
+    /// compilers.
+    #[arg(long)]
+    long: bool,
     /// Peers to run, separated by commas.
     #[arg(
         long,
@@ -152,7 +156,11 @@ fn compare(args: CompareArgs) -> Result<ExitCode> {
         eprintln!("skipping {name}");
     }
     ensure!(!peers.is_empty(), "none of the peers is installed");
-    let programs = program::select(program::discover(&dir)?, &args.programs)?;
+    let mut programs = program::select(program::discover(&dir)?, &args.programs)?;
+    if args.long {
+        programs = programs.into_iter().map(program::Program::long).collect();
+        programs.retain(|program| program.size.is_some());
+    }
     let record = compare::run(&Plan {
         programs,
         peers,

@@ -86,7 +86,10 @@ impl<'a> Entry<'a> {
         if lane.result.failure.is_some() {
             return;
         }
-        let failure = match measure::run(plan.peers[peer].command(&source), plan.timeout) {
+        let failure = match measure::run(
+            plan.peers[peer].command(&source, self.program.size.as_deref()),
+            plan.timeout,
+        ) {
             Ok(run) => {
                 lane.result.samples.push(run.sample);
                 let first = lane.output.get_or_insert_with(|| run.output.clone());

@@ -32,10 +32,10 @@ pub struct Peer {
 }
 
 impl Peer {
-    /// The command that runs a source file.
-    pub fn command(&self, source: &Path) -> Command {
+    /// The command that runs a source file with a size as its argument.
+    pub fn command(&self, source: &Path, size: Option<&str>) -> Command {
         let mut command = Command::new(&self.program);
-        command.args(&self.arguments).arg(source);
+        command.args(&self.arguments).arg(source).args(size);
         command
     }
 }

@@ -12,10 +12,21 @@ pub struct Program {
     pub name: String,
     /// What it does, from the comment at the top of the Gene version.
     pub about: String,
+    /// The size given to it; `None`: its own.
+    pub size: Option<String>,
     dir: PathBuf,
 }
 
 impl Program {
+    /// The same in the size that takes a compiler about a second, if there is one:
+    /// the file `long`.
+    #[must_use]
+    pub fn long(mut self) -> Program {
+        let size = fs::read_to_string(self.dir.join("long")).ok();
+        self.size = size.map(|size| size.trim().to_owned());
+        self
+    }
+
     /// The source for a language, by file extension, if there is one.
     pub fn source(&self, extension: &str) -> Option<PathBuf> {
         let path = self.dir.join(format!("main.{extension}"));
@@ -40,7 +51,7 @@ pub fn discover(dir: &Path) -> Result<Vec<Program>> {
         let text = fs::read_to_string(&source)
             .with_context(|| format!("cannot read {}", source.display()))?;
         let name = dir.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        programs.push(Program { name, about: leading_comment(&text), dir });
+        programs.push(Program { name, about: leading_comment(&text), size: None, dir });
     }
     if programs.is_empty() {
         bail!("no programs in {}", dir.display());
