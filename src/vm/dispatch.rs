@@ -394,7 +394,12 @@ impl Vm {
                 if MODE == mode::TRACE {
                     vm.trace_insn(code, pc);
                 }
-                if MODE == mode::RECORD && !(vm.mode == mode::RECORD && vm.record(code, pc, base)) {
+                // Not between a back edge and its poll: the frame's `pc` is that of the
+                // loop then.
+                if MODE == mode::RECORD
+                    && pc != POLL.as_ptr()
+                    && !(vm.mode == mode::RECORD && vm.record(code, pc, base))
+                {
                     save!();
                     return Err(Throw(OTHER_MODE));
                 }
