@@ -1,7 +1,8 @@
 //! A fuzzer for the whole runtime: programs of the test corpus, mutated, run
-//! plainly and with a collection at every safepoint. Whatever the program says,
-//! it ends or can be interrupted, nothing panics or is ended by a signal, and
-//! both runs print the same.
+//! by the interpreter, with a collection at every safepoint, and as machine code.
+//! Others are made up for the compiled tier. Whatever the program says, it ends or
+//! can be interrupted, nothing panics or is ended by a signal, and all runs print
+//! the same.
 //!
 //! `cargo test --test fuzz` tries a fixed number of a fixed sequence, made from
 //! the programs of the language reference, so that it finds the same on every
@@ -11,6 +12,7 @@
 //! |---|---|
 //! | `GENE_FUZZ_SECONDS=600` | for so long, from the programs of all tests |
 //! | `GENE_FUZZ_SEED=7` | another sequence; each number is one, `random` picks it |
+//! | `GENE_FUZZ_TIER=1` | one program in so many is made for the compiled tier, of 16 unless set |
 //! | `GENE_FUZZ_REPLAY=file.gene` | runs this program only, as the fuzzer would |
 //!
 //! Programs that fail are kept in cargo's folder for temporary files of tests,
@@ -22,6 +24,7 @@
 mod corpus;
 mod mutate;
 mod run;
+mod tier;
 mod worker;
 
 use std::{
@@ -39,6 +42,8 @@ const WORKERS: u64 = 2;
 /// A worker is replaced after so many programs: names and reserved memory are
 /// never given back within a process.
 const BATCH: u64 = 400;
+/// One program in so many is made for the compiled tier.
+const FOR_THE_TIER: u64 = 16;
 /// After so many findings it is time to mend.
 const ENOUGH: usize = 20;
 
@@ -69,6 +74,7 @@ fn main() -> ExitCode {
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("fuzz");
     let bounds = Bounds {
         deadline: seconds.map(|seconds| Instant::now() + Duration::from_secs(seconds)),
+        tier: number("GENE_FUZZ_TIER").unwrap_or(FOR_THE_TIER),
         programs: if seconds.is_some() { u64::MAX } else { PROGRAMS },
     };
     let supervisors: Vec<_> = (0..WORKERS)
@@ -111,6 +117,8 @@ struct Bounds {
     deadline: Option<Instant>,
     /// The first number that is not tried.
     programs: u64,
+    /// One program in so many is made for the compiled tier.
+    tier: u64,
 }
 
 impl Bounds {
@@ -143,6 +151,7 @@ fn supervise(
             first: next,
             step: WORKERS,
             count: BATCH.min((bounds.programs - next).div_ceil(WORKERS)),
+            tier: bounds.tier,
             time: bounds.left(),
             current: current.clone(),
         };

@@ -15,7 +15,7 @@ use std::{
 
 use gene::{
     diag::Style,
-    engine::{Engine, Failure, Options},
+    engine::{Engine, Failure, JitOptions, Options},
     vm::{Interrupt, Limits, interrupt},
 };
 use nix::time::{ClockId, clock_gettime};
@@ -52,6 +52,7 @@ const OUTPUT_LIMIT_BYTES: usize = 1 << 20;
 pub struct Mode {
     pub gc_stress: bool,
     pub verify_heap: bool,
+    pub jit: JitOptions,
     /// It is interrupted after this much processor time.
     pub limit: Duration,
 }
@@ -60,6 +61,8 @@ pub struct Mode {
 pub struct Outcome {
     /// Output and report.
     pub text: String,
+    /// What the compiled tier did that it never should.
+    pub fault: Option<String>,
     /// Whether it ran into a limit that depends on the mode.
     pub limited: bool,
     /// Whether it was not run at all: it does not read or compile.
@@ -76,6 +79,7 @@ pub fn program(text: &str, mode: Mode, watchdog: &Watchdog) -> Outcome {
         gc_stress: mode.gc_stress,
         verify_heap: mode.verify_heap,
         virtual_time: true,
+        jit: mode.jit,
         ..Options::default()
     });
     engine.vm.out = Box::new(output.clone());
@@ -100,6 +104,10 @@ pub fn program(text: &str, mode: Mode, watchdog: &Watchdog) -> Outcome {
         }
     };
     let interrupted = watchdog.end();
+    // The only refusals of a backend that are not about the program.
+    let fault = engine.jit_report().and_then(|report| {
+        report.lines().find(|line| line.contains("Cranelift:")).map(str::to_owned)
+    });
     drop(engine);
     let mut text = output.text();
     text += &report;
@@ -107,7 +115,7 @@ pub fn program(text: &str, mode: Mode, watchdog: &Watchdog) -> Outcome {
         || text.len() >= OUTPUT_LIMIT_BYTES
         || text.contains("out of memory")
         || text.contains("stack overflow");
-    Outcome { text, limited, rejected, elapsed: cpu_time() - started }
+    Outcome { text, fault, limited, rejected, elapsed: cpu_time() - started }
 }
 
 fn restrict(engine: &mut Engine) {

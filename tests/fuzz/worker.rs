@@ -12,8 +12,10 @@ use fastrand::Rng;
 
 use super::{
     corpus, mutate,
-    run::{self, Mode, Watchdog},
+    run::{self, Mode, Outcome, Watchdog},
+    tier,
 };
+use gene::engine::{JitMode, JitOptions};
 
 /// Exit code of a worker whose program printed different things.
 const DIFFERS: u8 = 4;
@@ -22,11 +24,40 @@ const DATA_LIMIT_BYTES: u64 = 6 << 30;
 /// Programs that take longer are not run under stress.
 const QUICK: Duration = Duration::from_millis(100);
 
-const PLAIN: Mode =
-    Mode { gc_stress: false, verify_heap: false, limit: Duration::from_millis(500) };
-const STRESS: Mode = Mode { gc_stress: true, verify_heap: false, limit: Duration::from_secs(2) };
+/// One program in so many is looked at in the slower ways.
+const THOROUGH: u64 = 8;
+
+/// The interpreter defines what is right.
+const PLAIN: Mode = Mode {
+    gc_stress: false,
+    verify_heap: false,
+    jit: JitOptions {
+        mode: JitMode::Off,
+        calls: None,
+        rounds: None,
+        dump_clif: false,
+        dump_asm: false,
+    },
+    limit: Duration::from_millis(500),
+};
+const STRESS: Mode = Mode { gc_stress: true, limit: Duration::from_secs(2), ..PLAIN };
 /// Looks at the whole heap each time, so not every program gets it.
-const VERIFIED: Mode = Mode { gc_stress: true, verify_heap: true, limit: Duration::from_secs(3) };
+const VERIFIED: Mode =
+    Mode { gc_stress: true, verify_heap: true, limit: Duration::from_secs(3), ..PLAIN };
+/// Everything is compiled, knowing nothing.
+const EAGER: Mode = Mode {
+    jit: JitOptions { mode: JitMode::Eager, ..PLAIN.jit },
+    limit: Duration::from_secs(4),
+    ..PLAIN
+};
+/// Something is compiled soon, from what was seen.
+const SOON: Mode = Mode {
+    jit: JitOptions { mode: JitMode::On, calls: Some(20), rounds: Some(200), ..PLAIN.jit },
+    limit: Duration::from_secs(4),
+    ..PLAIN
+};
+const EAGER_STRESS: Mode = Mode { gc_stress: true, ..EAGER };
+const SOON_STRESS: Mode = Mode { gc_stress: true, ..SOON };
 
 /// What a worker is to do.
 pub struct Task {
@@ -34,6 +65,8 @@ pub struct Task {
     pub first: u64,
     pub step: u64,
     pub count: u64,
+    /// One program in so many is made for the compiled tier.
+    pub tier: u64,
     /// None: as long as it takes, with programs that do not change from commit to
     /// commit.
     pub time: Option<Duration>,
@@ -47,13 +80,14 @@ impl Task {
     /// The task of this process, if it is a worker.
     pub fn from_env() -> Option<Task> {
         let text = env::var(VARIABLE).ok()?;
-        let mut parts = text.splitn(6, ' ');
+        let mut parts = text.splitn(7, ' ');
         let mut number = || parts.next()?.parse::<u64>().ok();
         Some(Task {
             seed: number()?,
             first: number()?,
             step: number()?,
             count: number()?,
+            tier: number()?.max(1),
             time: match number()? {
                 0 => None,
                 time => Some(Duration::from_millis(time)),
@@ -64,7 +98,7 @@ impl Task {
 
     /// Gives the task to a process that is about to start.
     pub fn configure<'a>(&self, command: &'a mut Command) -> &'a mut Command {
-        let Task { seed, first, step, count, time, current } = self;
+        let Task { seed, first, step, count, tier, time, current } = self;
         let time = time.map_or(0, |time| time.as_millis().max(1));
         let current = current.display();
         command
@@ -72,7 +106,7 @@ impl Task {
             .env("GENE_CACHE", "off")
             .env("TZ", "UTC")
             .env("ASAN_OPTIONS", env::var_os("ASAN_OPTIONS").unwrap_or_default())
-            .env(VARIABLE, format!("{seed} {first} {step} {count} {time} {current}"))
+            .env(VARIABLE, format!("{seed} {first} {step} {count} {tier} {time} {current}"))
     }
 
     pub fn perform(&self) -> ExitCode {
@@ -90,14 +124,18 @@ impl Task {
             }
             let number = self.first + i * self.step;
             let mut rng = Rng::with_seed(self.seed << 32 ^ number);
-            let text = mutate::program(&corpus, &mut rng);
+            let made = number / self.step % self.tier == 0;
+            let text = match made {
+                true => tier::program(&mut rng),
+                false => mutate::program(&corpus, &mut rng),
+            };
             if let Err(error) =
                 fs::write(&self.current, format!("# number {number} after {ran}\n{text}\n"))
             {
                 eprintln!("{}: {error}", self.current.display());
                 return ExitCode::FAILURE;
             }
-            match compare(&text, number % 8 == 0, &watchdog) {
+            match compare(&text, made, number % THOROUGH == 0, &watchdog) {
                 Ok(rejected) => ran += u64::from(!rejected),
                 Err(difference) => {
                     eprintln!("{difference}");
@@ -124,7 +162,7 @@ pub fn replay(file: &Path) -> ExitCode {
         eprintln!("cannot read {}", file.display());
         return ExitCode::FAILURE;
     };
-    match compare(&text, true, &Watchdog::start()) {
+    match compare(&text, true, true, &Watchdog::start()) {
         Ok(_) => ExitCode::SUCCESS,
         Err(difference) => {
             eprintln!("{difference}");
@@ -133,26 +171,38 @@ pub fn replay(file: &Path) -> ExitCode {
     }
 }
 
-/// Runs a program plainly and under stress; whether it was rejected.
-fn compare(text: &str, verified: bool, watchdog: &Watchdog) -> Result<bool, String> {
+/// Runs a program in the interpreter and in other ways; whether it was rejected.
+/// Those that are `hot` are about the compiled tier.
+fn compare(text: &str, hot: bool, thorough: bool, watchdog: &Watchdog) -> Result<bool, String> {
     let plain = run::program(text, PLAIN, watchdog);
-    if plain.rejected || plain.elapsed > QUICK {
+    let quick = plain.elapsed <= QUICK;
+    if plain.rejected || !(quick || hot) {
         return Ok(plain.rejected);
     }
-    let modes: &[(&str, Mode)] = match verified {
-        true => &[("stress", STRESS), ("stress and verify", VERIFIED)],
-        false => &[("stress", STRESS)],
-    };
-    for (name, mode) in modes {
-        let other = run::program(text, *mode, watchdog);
-        if !plain.limited && !other.limited && plain.text != other.text {
-            return Err(format!(
-                "output differs\n-- plain:\n{}\n-- {name}:\n{}",
-                plain.text, other.text
-            ));
-        }
+    let modes: [(&str, Mode, bool); 6] = [
+        ("stress", STRESS, quick && (!hot || thorough)),
+        ("stress and verify", VERIFIED, quick && thorough),
+        ("eager", EAGER, hot || (quick && thorough)),
+        ("soon", SOON, hot),
+        ("eager and stress", EAGER_STRESS, quick && thorough && hot),
+        ("soon and stress", SOON_STRESS, quick && thorough && hot),
+    ];
+    for (name, mode, _) in modes.into_iter().filter(|(_, _, wanted)| *wanted) {
+        let other = run::program(text, mode, watchdog);
+        differ(&plain, &other).map_err(|what| format!("-- {name}: {what}"))?;
     }
     Ok(false)
+}
+
+/// What is wrong with the other run of a program.
+fn differ(plain: &Outcome, other: &Outcome) -> Result<(), String> {
+    if let Some(fault) = &other.fault {
+        return Err(format!("the compiled tier failed: {fault}"));
+    }
+    if plain.limited || other.limited || plain.text == other.text {
+        return Ok(());
+    }
+    Err(format!("output differs:\n{}\n-- plain:\n{}", other.text, plain.text))
 }
 
 /// A sanitizer reserves more than any limit: `tests/sanitize.sh` lifts it.

@@ -11,7 +11,7 @@ use libtest_mimic::{Failed, Trial};
 
 use super::{
     files_with_extension, folders, is_left_out,
-    modes::{self, GC_STRESS, INTERP, Mode, VERIFY_HEAP},
+    modes::{self, GC_STRESS, INTERP, JIT_EAGER, Mode, VERIFY_HEAP},
     process::Run,
     root, stem,
 };
@@ -34,7 +34,7 @@ const ENABLED: &[&str] = &[
     "13-stdlib",
 ];
 
-/// Chapters that also run in the heap's checking modes by default.
+/// Chapters that also run in the heap's checking modes and as machine code by default.
 const CHECKED_BY_DEFAULT: &[&str] = &[
     "01-syntax",
     "02-values-and-types",
@@ -66,9 +66,9 @@ pub fn trials() -> Vec<Trial> {
         let chapter = stem(&folder);
         let enabled = all || ENABLED.contains(&chapter.as_str());
         let defaults: &[Mode] = if CHECKED_BY_DEFAULT.contains(&chapter.as_str()) {
-            &[INTERP, GC_STRESS, VERIFY_HEAP]
+            &[INTERP, GC_STRESS, VERIFY_HEAP, JIT_EAGER]
         } else {
-            &[INTERP]
+            &[INTERP, JIT_EAGER]
         };
         for program in programs(&folder) {
             let topic = stem(&program);

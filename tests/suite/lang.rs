@@ -14,7 +14,7 @@ use libtest_mimic::{Failed, Trial};
 
 use super::{
     files_with_extension, folders, is_left_out,
-    modes::{self, GC_STRESS, INTERP, Mode, VERIFY_HEAP},
+    modes::{self, GC_STRESS, INTERP, JIT_EAGER, JIT_SOON, Mode, VERIFY_HEAP},
     process::{Run, difference},
     root, stem,
 };
@@ -38,7 +38,7 @@ pub fn trials() -> Vec<Trial> {
             let source = fs::read_to_string(&program).unwrap_or_default();
             let only = Expectations::read(&source).modes;
             let left_out = is_left_out(&source);
-            for mode in modes::selected(&[INTERP, GC_STRESS, VERIFY_HEAP]) {
+            for mode in modes::selected(&[INTERP, GC_STRESS, VERIFY_HEAP, JIT_EAGER, JIT_SOON]) {
                 if only.as_ref().is_some_and(|only| !only.split(' ').any(|name| name == mode.name))
                 {
                     continue;

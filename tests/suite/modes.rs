@@ -23,13 +23,20 @@ pub const VERIFY_HEAP: Mode =
     Mode { name: "verify-heap", flags: &["--jit=off", "--verify-heap"], patience: 3 };
 /// Machine code from the first call on.
 pub const JIT_EAGER: Mode = Mode { name: "jit-eager", flags: &["--jit=eager"], patience: 3 };
+/// Machine code soon, from what the interpreter has noted.
+pub const JIT_SOON: Mode = Mode {
+    name: "jit-soon",
+    flags: &["--jit=on", "--jit-calls=20", "--jit-loops=200"],
+    patience: 3,
+};
 /// A simulated clock.
 pub const VIRTUAL_TIME: Mode =
     Mode { name: "virtual-time", flags: &["--jit=off", "--virtual-time"], patience: 1 };
 
-const ALL: [Mode; 5] = [INTERP, GC_STRESS, VERIFY_HEAP, JIT_EAGER, VIRTUAL_TIME];
+const ALL: [Mode; 6] = [INTERP, GC_STRESS, VERIFY_HEAP, JIT_EAGER, JIT_SOON, VIRTUAL_TIME];
 
-/// The default modes of a suite and those that `GENE_TEST_MODES` adds.
+/// The default modes of a suite and those that `GENE_TEST_MODES` adds. A build
+/// without compiled tier interprets in all of them: it has fewer.
 pub fn selected(defaults: &[Mode]) -> Vec<Mode> {
     let added = env::var("GENE_TEST_MODES").unwrap_or_default();
     for name in added.split(',').map(str::trim).filter(|name| !name.is_empty()) {
@@ -39,6 +46,7 @@ pub fn selected(defaults: &[Mode]) -> Vec<Mode> {
         );
     }
     ALL.into_iter()
+        .filter(|mode| cfg!(feature = "jit") || !mode.name.starts_with("jit-"))
         .filter(|mode| {
             defaults.contains(mode) || added.split(',').any(|name| name.trim() == mode.name)
         })
