@@ -308,6 +308,8 @@ pub struct Request<'a> {
 pub struct Exit {
     /// Instruction with which the interpreter goes on.
     pub pc: u32,
+    /// Instruction whose assumption has failed: that one, or the call before it.
+    pub blamed: u32,
     /// In words.
     pub reason: &'static str,
 }

@@ -254,7 +254,7 @@ impl Tier for Cranelift {
 
     fn left(&self, code: Gc<Code>, entry: Entry, pc: u32, exit: usize) -> bool {
         let mut state = self.state.borrow_mut();
-        state.report.left(id(code), entry, exit);
+        let pc = state.report.left(id(code), entry, pc, exit);
         let limit = if self.options.eager { 2 } else { MAX_EXITS };
         let count = state.exits.entry((id(code), pc)).or_default();
         *count += 1;

@@ -98,10 +98,16 @@ impl Report {
         self.steps.insert((id(code), entry), lines);
     }
 
-    pub(super) fn left(&mut self, code: Id, entry: Entry, exit: usize) {
+    /// Counts an exit that went on at `pc`; the instruction to blame.
+    pub(super) fn left(&mut self, code: Id, entry: Entry, pc: u32, exit: usize) -> u32 {
         let exits = self.exits.get_mut(&(code, entry));
-        if let Some((_, count)) = exits.and_then(|exits| exits.get_mut(exit)) {
-            *count += 1;
+        match exits.and_then(|exits| exits.get_mut(exit)) {
+            Some((exit, count)) if exit.pc == pc => {
+                *count += 1;
+                exit.blamed
+            }
+            // Of code that was compiled anew meanwhile.
+            _ => pc,
         }
     }
 

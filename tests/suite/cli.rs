@@ -44,7 +44,19 @@ pub fn trials() -> Vec<Trial> {
         ("max_depth", max_depth),
         ("closed_stdout_is_no_panic", closed_stdout_is_no_panic),
     ];
-    CHECKS.iter().map(|(name, check)| Trial::test(format!("cli::{name}"), check)).collect()
+    const MACHINE_CODE: &[(&str, Check)] = &[
+        ("jit_report", jit_report),
+        ("jit_thresholds", jit_thresholds),
+        ("jit_off_and_eager", jit_off_and_eager),
+        ("jit_dumps", jit_dumps),
+        ("async_functions_are_never_compiled", async_functions_are_never_compiled),
+    ];
+    let built_in = if cfg!(feature = "jit") { MACHINE_CODE } else { &[] };
+    CHECKS
+        .iter()
+        .chain(built_in)
+        .map(|(name, check)| Trial::test(format!("cli::{name}"), check))
+        .collect()
 }
 
 /// Writes a program into the tests' own folder.
@@ -316,6 +328,90 @@ fn closed_stdout_is_no_panic() -> Result<(), Failed> {
         return Ok(());
     }
     Err(format!("stdout {:?}\nstderr {stderr}", String::from_utf8_lossy(&output.stdout)).into())
+}
+
+/// A function that is called and a loop, both 30 000 times.
+const HOT: &str = "(fn twice [n] (n * 2))\n\
+    (fn sum [n] (var s 0) (repeat n (s += (twice 1))) s)\n\
+    (println (sum 30000))\n";
+
+/// Lines of a report about something that was compiled.
+fn compiled(outcome: &Outcome) -> Vec<&str> {
+    outcome.stderr.lines().filter(|line| line.starts_with("compiled")).collect()
+}
+
+fn jit_report() -> Result<(), Failed> {
+    let outcome = run("jit_report", HOT, &["--jit-report", "--stats"], &[])?;
+    outcome.expect_code(0)?.expect_stdout("60000\n")?.expect_stderr_contains("machine code")?;
+    let lines = compiled(&outcome);
+    for what in ["twice", "loop in sum"] {
+        if !lines.iter().any(|line| line.contains(what)) {
+            return outcome.fail(&format!("{what} should be compiled"));
+        }
+    }
+    Ok(())
+}
+
+fn jit_thresholds() -> Result<(), Failed> {
+    let never = ["--jit-calls=1000000", "--jit-loops=1000000", "--jit-report"];
+    let outcome = run("jit_thresholds", HOT, &never, &[])?;
+    outcome.expect_code(0)?.expect_stdout("60000\n")?;
+    if !compiled(&outcome).is_empty() {
+        return outcome.fail("nothing should be hot");
+    }
+    let source = HOT.replace("30000", "2500");
+    let soon = ["--jit-calls=20", "--jit-loops=200", "--jit-report"];
+    let outcome = run("jit_soon", &source, &soon, &[])?;
+    outcome.expect_code(0)?.expect_stdout("5000\n")?.expect_stderr_contains("compiled")?;
+    Ok(())
+}
+
+fn jit_off_and_eager() -> Result<(), Failed> {
+    let outcome = run("jit_off", HOT, &["--jit=off", "--jit-report"], &[])?;
+    outcome
+        .expect_code(0)?
+        .expect_stdout("60000\n")?
+        .expect_stderr_contains("nothing is compiled")?;
+    let source = HOT.replace("30000", "3");
+    let outcome = run("jit_eager", &source, &["--jit=eager", "--jit-report"], &[])?;
+    outcome.expect_code(0)?.expect_stdout("6\n")?.expect_stderr_contains("compiled  twice")?;
+    let outcome = run("jit_native_code", HOT, &["--native-code", "--jit-report"], &[])?;
+    outcome.expect_code(0)?.expect_stdout("60000\n")?.expect_stderr_contains("compiled")?;
+    Ok(())
+}
+
+fn jit_dumps() -> Result<(), Failed> {
+    let outcome = run("jit_dumps", HOT, &["--dump=clif,asm"], &[])?;
+    outcome.expect_code(0)?.expect_stdout("60000\n")?;
+    // The name above its listing, a block of Cranelift, a return of the processor.
+    for part in ["; twice (Call)", "block0(", "ret"] {
+        outcome.expect_stderr_contains(part)?;
+    }
+    Ok(())
+}
+
+fn async_functions_are_never_compiled() -> Result<(), Failed> {
+    let example = "examples/tile_renderer.gene";
+    for mode in ["--jit=on", "--jit=eager"] {
+        let outcome = Run::new(["run", mode, "--jit-report", example])
+            .limit(std::time::Duration::from_secs(60))
+            .finish()?;
+        outcome.expect_code(0)?;
+        let names = |name: &str| {
+            let lines = outcome.stderr.lines();
+            let about = |line: &&str| line.starts_with("compiled") || line.starts_with("refused");
+            lines.filter(about).any(|line| line.contains(name))
+        };
+        if !names("escape_time (") {
+            return outcome.fail("what is called for each point should be compiled");
+        }
+        for name in ["render_strip (", "render (", "clock ("] {
+            if names(name) {
+                return outcome.fail(&format!("{name}..) should stay interpreted"));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// A misuse of the command line has an exit code of its own choosing, but not 0.

@@ -34,7 +34,7 @@ impl Lower<'_, '_> {
     /// An exit to the instruction at `pc` with the registers as they are now.
     pub(super) fn exit_to(&mut self, pc: usize, reason: &'static str) -> ir::Block {
         let index = self.exits.len();
-        self.exits.push(Exit { pc: pc as u32, reason });
+        self.exits.push(Exit { pc: pc as u32, blamed: self.pc as u32, reason });
         self.pending_exit(pc, Some(index))
     }
 

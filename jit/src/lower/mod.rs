@@ -211,7 +211,7 @@ impl<'a, 'b> Lower<'a, 'b> {
             result: infer.own.as_ref().map(|own| own.result),
             own,
             // The first is the wrapper's.
-            exits: vec![Exit { pc: 0, reason: "arguments of other kinds were given" }],
+            exits: vec![Exit { pc: 0, blamed: 0, reason: "arguments of other kinds were given" }],
             steps: Vec::new(),
             fp: params[0],
             base: params[1],
