@@ -5,7 +5,7 @@
 //!
 //! | Variable | Effect |
 //! |---|---|
-//! | `GENE_TEST_MODES=gc-stress,jit-eager` | runs every program in these modes too |
+//! | `GENE_TEST_MODES=gc-stress,virtual-time` | runs every program in these modes too |
 //! | `GENE_TEST_PATIENCE=8` | multiplies the time limits |
 //! | `GENE_TEST_ALL=1` | runs chapters whose implementation is not finished |
 //! | `GENE_TASKS_PROGRAMS=10000`, `GENE_TASKS_SEED=7` | other random programs of tasks |
