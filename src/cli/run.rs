@@ -95,7 +95,7 @@ fn program(
         Err(failure) => {
             io::stderr().write_all(report(&engine, &failure, look).as_bytes())?;
             engine.abandon();
-            let interrupted = interrupted.load(Ordering::Relaxed);
+            let interrupted = interrupted.load(Ordering::SeqCst);
             ExitCode::from(if interrupted { INTERRUPTED } else { FAILED })
         }
     };
@@ -110,10 +110,13 @@ fn watch_for_user(engine: &Engine) -> Arc<AtomicBool> {
     let (interrupt, told) = (engine.vm.interrupt.clone(), interrupted.clone());
     // Without a handler the signal ends the process, as everywhere.
     let _ = ctrlc::set_handler(move || {
-        if told.load(Ordering::Relaxed) {
+        // Noted first: the program may end before this thread goes on.
+        if told.swap(true, Ordering::SeqCst) {
             std::process::exit(i32::from(INTERRUPTED));
         }
-        told.store(interrupt.cancel_for_user(), Ordering::Relaxed);
+        if !interrupt.cancel_for_user() {
+            told.store(false, Ordering::SeqCst);
+        }
     });
     interrupted
 }

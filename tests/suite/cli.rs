@@ -214,8 +214,11 @@ fn ctrl_c_cancels_what_waits() -> Result<(), Failed> {
          (work)
          (gene/actor/enable)
          (var a (gene/actor/spawn (fn ^^async [c m s]
-           (c .reply 1)
-           (try (await (gene/sleep_async 60000)) finally (println \"actor\")))))
+           (try
+             (c .reply 1)
+             (await (gene/sleep_async 60000))
+           finally
+             (println \"actor\")))))
          (await (a .send_expect_reply 1))
          {INTERRUPT_ITSELF}
          (try (await (gene/sleep_async 60000)) finally (println \"main\"))"
