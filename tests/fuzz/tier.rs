@@ -629,7 +629,8 @@ impl Maker<'_> {
             Want::Any => {
                 let a = self.expression(d, Want::Any);
                 match self.below(6) {
-                    0 => format!("#\"<#{{{a}}}>\""),
+                    // Text of what holds itself many times has no end.
+                    0 => format!("#\"<#{{{}}}>\"", self.operand(Want::Int)),
                     1 => format!("(case {a} when 1 2 when \"text\" 3 else {a})"),
                     2 => format!("(try {a} catch * 0)"),
                     3 => format!("({} .reduce 0 (fn [s t] (s + t)))", self.operand(Want::Array)),

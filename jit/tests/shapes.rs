@@ -1,0 +1,119 @@
+//! Small functions with notes made by hand: what becomes of them. `clif/` has
+//! Cranelift's representation of a few; `UPDATE=1` rewrites it.
+//!
+//! The layout is all zeros and the addresses are made up: nothing here runs.
+
+use std::{env, fs, path::Path};
+
+use gene_isa::backend::{
+    Backend, CompiledCode, Entry, Feedback, Helper, Kinds, Layout, Refusal, Request, Seen,
+};
+use gene_isa::{Code, assemble};
+use gene_jit::{Dump, Jit};
+
+const SUM: &str = ".function f\n.registers 6\n.param n\nload_int r3 0\nload_int r4 0\n\
+    L0:\nadd r3 r3 r4\nadd_i r4 r4 1\nloop_lt r4 r2 L0\nreturn r3\n.end";
+const ADD: &str = ".function f\n.registers 6\n.param a\n.param b\nadd r4 r2 r3\nreturn r4\n.end";
+const INDEX: &str =
+    ".function f\n.registers 6\n.param a\n.param i\nget_index r4 r2 r3\nreturn r4\n.end";
+const CALL: &str =
+    ".function f\n.registers 8\n.param g\nmove r4 r2\ncall r4 0\nadd_i r3 r4 1\nreturn r3\n.end";
+
+/// What the interpreter has seen if all operands and arguments were of one of these kinds.
+fn seen(code: &Code, operands: [Kinds; 3], params: &[Kinds]) -> Feedback {
+    let one = Seen { kinds: operands, ran: true, ..Seen::default() };
+    Feedback { seen: vec![one; code.insns.len()], loops: Vec::new(), params: params.to_vec() }
+}
+
+fn compile(code: &Code, feedback: &Feedback, entry: Entry) -> Result<CompiledCode, Refusal> {
+    let helpers = (0..Helper::ALL.len() as u64).map(|i| 0x1000 + i * 16).collect();
+    let dump = Dump { clif: true, asm: false };
+    let mut jit = Jit::new(Layout::default(), helpers, (0x2000, 0x2008), dump)?;
+    jit.compile(Request {
+        code,
+        id: 0x3000,
+        insns: 0x4000,
+        consts: &vec![None; code.consts.len()],
+        keysets: &vec![0; code.keysets.len()],
+        vars: 0x5000,
+        epoch: 1,
+        plain_equality: true,
+        protos: &[],
+        feedback,
+        entry,
+    })
+}
+
+fn compiled(text: &str, operands: [Kinds; 3], params: &[Kinds]) -> CompiledCode {
+    let code = assemble(text).unwrap();
+    compile(&code, &seen(&code, operands, params), Entry::Call).unwrap()
+}
+
+/// Compares with the file, or writes it.
+fn snapshot(name: &str, made: &CompiledCode) {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/clif/{name}.clif"));
+    let text = made.listing.as_deref().unwrap();
+    if env::var_os("UPDATE").is_some() {
+        fs::write(&file, text).unwrap();
+    }
+    let expected = fs::read_to_string(&file).expect("UPDATE=1 writes it");
+    assert_eq!(text, expected, "{} differs; UPDATE=1 rewrites it", file.display());
+}
+
+#[test]
+fn loop_over_ints() {
+    let made = compiled(SUM, [Kinds::INT; 3], &[Kinds::INT]);
+    assert_eq!(made.steps, [0u32; 0]);
+    assert!(made.bytes > 0 && made.direct.is_some());
+    // What leaves the small representation goes to the interpreter at its sum.
+    assert!(made.exits.iter().any(|exit| exit.pc == 2 && exit.blamed == 2));
+    snapshot("int_loop", &made);
+}
+
+#[test]
+fn sum_of_floats() {
+    let made = compiled(ADD, [Kinds::FLOAT; 3], &[Kinds::FLOAT; 2]);
+    assert_eq!(made.steps, [0u32; 0]);
+    assert!(made.listing.as_deref().unwrap().contains("fadd"));
+    snapshot("float_sum", &made);
+}
+
+#[test]
+fn element_of_an_array() {
+    let operands = [Kinds::NONE, Kinds::ARRAY, Kinds::INT];
+    let made = compiled(INDEX, operands, &[Kinds::ARRAY, Kinds::INT]);
+    assert_eq!(made.steps, [0u32; 0]);
+    snapshot("array_access", &made);
+}
+
+#[test]
+fn call_of_anything() {
+    let made = compiled(CALL, [Kinds::INT; 3], &[Kinds::FUNCTION]);
+    assert_eq!(made.steps, [1], "an unknown callee is left to the interpreter");
+    snapshot("call", &made);
+}
+
+#[test]
+fn what_has_not_run_leaves() {
+    let code = assemble(ADD).unwrap();
+    let nothing = Feedback { seen: vec![Seen::default(); 2], ..Feedback::default() };
+    let params = Feedback { params: vec![Kinds::NONE; 2], ..nothing };
+    let made = compile(&code, &params, Entry::Call).unwrap();
+    assert!(made.exits.iter().any(|exit| exit.pc == 0 && exit.reason.contains("not run")));
+}
+
+#[test]
+fn loops_are_entered_at_their_heads() {
+    let code = assemble(SUM).unwrap();
+    let mut feedback = seen(&code, [Kinds::INT; 3], &[Kinds::INT]);
+    feedback.loops = vec![(2, vec![Kinds::INT; 6])];
+    let made = compile(&code, &feedback, Entry::Loop(2)).unwrap();
+    assert!(made.direct.is_none(), "only calls are direct");
+}
+
+#[test]
+fn frames_that_suspend_stay_interpreted() {
+    let code = assemble(&SUM.replace(".function", ".async")).unwrap();
+    let refused = compile(&code, &seen(&code, [Kinds::INT; 3], &[Kinds::INT]), Entry::Call);
+    assert!(refused.unwrap_err().reason.contains("stay interpreted"));
+}
