@@ -950,6 +950,10 @@ impl Vm {
                             pc = pc.add(1);
                             raise!(throw);
                         }
+                        // Arithmetic beyond 52 bits allocates, and is no safepoint.
+                        if vm.heap.wants_collection() {
+                            check!(vm.collect_here());
+                        }
                         if let Some((at, native)) = vm.loop_polled() {
                             let frame = vm.fp;
                             let status = native(vm, frame, base);

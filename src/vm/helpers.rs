@@ -198,7 +198,7 @@ impl Vm {
     /// # Safety
     ///
     /// `frame` must be the topmost frame, and written.
-    unsafe fn collect_for(&mut self, frame: *mut Frame) -> u64 {
+    pub(super) unsafe fn collect_for(&mut self, frame: *mut Frame) -> u64 {
         match self.collect_here() {
             Ok(()) => status::DONE,
             // SAFETY: the caller says so.

@@ -68,9 +68,38 @@ impl Vm {
                     (*frame).pc = next;
                     self.catch_match(register(insn.b), register(insn.c)).map(Value::bool)
                 }
-                Op::Mod => {
+                Op::Add | Op::Sub | Op::Mul | Op::Div | Op::Mod => {
                     (*frame).pc = next;
-                    self.mod_slow(register(insn.b), register(insn.c))
+                    self.arithmetic_slow(insn.op, register(insn.b), register(insn.c))
+                }
+                Op::AddI | Op::SubI | Op::MulI | Op::DivI | Op::ModI => {
+                    (*frame).pc = next;
+                    let imm = Value::small_int(insn.sc() as i64);
+                    self.arithmetic_slow(insn.op, register(insn.b), imm)
+                }
+                Op::Lt | Op::Le => {
+                    (*frame).pc = next;
+                    let (l, r) = (register(insn.b), register(insn.c));
+                    let holds = match insn.op {
+                        Op::Lt => self.lt_slow(l, r),
+                        _ => self.le_slow(l, r),
+                    };
+                    holds.map(Value::bool)
+                }
+                Op::JumpLt
+                | Op::JumpNotLt
+                | Op::LoopLt
+                | Op::JumpLe
+                | Op::JumpNotLe
+                | Op::LoopLe => {
+                    (*frame).pc = next;
+                    let (l, r) = (register(insn.a), register(insn.b));
+                    let holds = match insn.op {
+                        Op::JumpLt | Op::JumpNotLt | Op::LoopLt => self.lt_slow(l, r),
+                        _ => self.le_slow(l, r),
+                    };
+                    let wanted = !matches!(insn.op, Op::JumpNotLt | Op::JumpNotLe);
+                    return Some(self.jumped(frame, holds, wanted));
                 }
                 Op::Intrinsic => {
                     (*frame).pc = next;
@@ -104,10 +133,24 @@ impl Vm {
             Some(match value {
                 Ok(value) => {
                     *base.add(insn.a as usize) = value;
-                    status::DONE
+                    // Loops of machine code have no other safepoint.
+                    match self.heap.wants_collection() {
+                        true => self.collect_for(frame),
+                        false => status::DONE,
+                    }
                 }
                 Err(throw) => self.raise_in(frame, throw),
             })
+        }
+    }
+
+    fn arithmetic_slow(&mut self, op: Op, l: Value, r: Value) -> Result<Value, Throw> {
+        match op {
+            Op::Add | Op::AddI => self.add_slow(l, r),
+            Op::Sub | Op::SubI => self.sub_slow(l, r),
+            Op::Mul | Op::MulI => self.mul_slow(l, r),
+            Op::Div | Op::DivI => self.div_slow(l, r),
+            _ => self.mod_slow(l, r),
         }
     }
 
