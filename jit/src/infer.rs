@@ -576,9 +576,9 @@ impl<'a> Infer<'a> {
                 if !self.seen(pc).ran {
                     return false;
                 }
-                for register in a..a + 3 {
-                    types[register] = types[register].narrow(Kinds::INT);
-                    if !types[register].is_int() {
+                for bound in &mut types[a..a + 3] {
+                    *bound = bound.narrow(Kinds::INT);
+                    if !bound.is_int() {
                         return false;
                     }
                 }

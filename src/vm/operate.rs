@@ -119,7 +119,7 @@ impl Vm {
                     return Some(self.jumped(frame, equal, insn.op == Op::JumpEq));
                 }
                 // The loop itself goes over arrays: their position is not negative.
-                Op::IterNext if !register(insn.a + 1).as_small_int().is_some_and(|i| i >= 0) => {
+                Op::IterNext if register(insn.a + 1).as_small_int().is_none_or(|i| i < 0) => {
                     (*frame).pc = next;
                     return match self.iter_next(base.add(insn.a as usize)) {
                         Ok(Step::Item) => Some(status::DONE),

@@ -12,7 +12,7 @@
 //! |---|---|
 //! | `GENE_FUZZ_SECONDS=600` | for so long, from the programs of all tests |
 //! | `GENE_FUZZ_SEED=7` | another sequence; each number is one, `random` picks it |
-//! | `GENE_FUZZ_TIER=1` | one program in so many is made for the compiled tier, of 16 unless set |
+//! | `GENE_FUZZ_TIER=1` | one program in so many is made for the compiled tier, of 32 unless set |
 //! | `GENE_FUZZ_REPLAY=file.gene` | runs this program only, as the fuzzer would |
 //!
 //! Programs that fail are kept in cargo's folder for temporary files of tests,
@@ -43,7 +43,7 @@ const WORKERS: u64 = 2;
 /// never given back within a process.
 const BATCH: u64 = 400;
 /// One program in so many is made for the compiled tier.
-const FOR_THE_TIER: u64 = 16;
+const FOR_THE_TIER: u64 = 32;
 /// After so many findings it is time to mend.
 const ENOUGH: usize = 20;
 

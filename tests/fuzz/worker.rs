@@ -56,8 +56,8 @@ const SOON: Mode = Mode {
     limit: Duration::from_secs(4),
     ..PLAIN
 };
-const EAGER_STRESS: Mode = Mode { gc_stress: true, ..EAGER };
-const SOON_STRESS: Mode = Mode { gc_stress: true, ..SOON };
+const EAGER_STRESS: Mode = Mode { jit: EAGER.jit, ..STRESS };
+const SOON_STRESS: Mode = Mode { jit: SOON.jit, ..STRESS };
 
 /// What a worker is to do.
 pub struct Task {
@@ -124,7 +124,7 @@ impl Task {
             }
             let number = self.first + i * self.step;
             let mut rng = Rng::with_seed(self.seed << 32 ^ number);
-            let made = number / self.step % self.tier == 0;
+            let made = (number / self.step).is_multiple_of(self.tier);
             let text = match made {
                 true => tier::program(&mut rng),
                 false => mutate::program(&corpus, &mut rng),
@@ -135,7 +135,11 @@ impl Task {
                 eprintln!("{}: {error}", self.current.display());
                 return ExitCode::FAILURE;
             }
-            match compare(&text, made, number % THOROUGH == 0, &watchdog) {
+            let thorough = match made {
+                true => rng.u64(..THOROUGH) == 0,
+                false => number.is_multiple_of(THOROUGH),
+            };
+            match compare(&text, made, thorough, &watchdog) {
                 Ok(rejected) => ran += u64::from(!rejected),
                 Err(difference) => {
                     eprintln!("{difference}");
