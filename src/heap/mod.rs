@@ -155,10 +155,13 @@ impl Heap {
     /// Gives a large object, to which only the caller refers, `size` bytes; it may
     /// move. `None` if the object is not large.
     pub fn grow_large(&mut self, object: NonNull<Header>, size: usize) -> Option<NonNull<Header>> {
-        let grown = self.space.grow_large(object, size)?;
-        if self.space.since_collection > NURSERY_BYTES {
-            self.requested = true;
+        let (grown, more, old) = self.space.grow_large(object, size)?;
+        if old {
+            // A minor collection does not count it again.
+            self.old_bytes += more;
+            self.space.since_collection -= more;
         }
+        self.requested |= more > NURSERY_BYTES || self.space.since_collection > NURSERY_BYTES;
         Some(grown)
     }
 

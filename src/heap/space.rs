@@ -203,13 +203,22 @@ impl Space {
         memory
     }
 
-    /// Gives a large object more bytes, which may move it; `None` if it is none.
-    /// Nobody but the caller may refer to it.
+    /// Gives a large object more bytes, which may move it: where it is, how many more
+    /// they are, and whether it was there at the last collection. `None` if it is
+    /// none. Nobody but the caller may refer to it.
     #[cold]
-    pub fn grow_large(&mut self, object: NonNull<Header>, size: usize) -> Option<NonNull<Header>> {
-        let all = self.old_large.iter_mut().chain(&mut self.young_large);
+    pub fn grow_large(
+        &mut self,
+        object: NonNull<Header>,
+        size: usize,
+    ) -> Option<(NonNull<Header>, usize, bool)> {
+        let all = self
+            .old_large
+            .iter_mut()
+            .map(|large| (large, true))
+            .chain(self.young_large.iter_mut().map(|large| (large, false)));
         // What grows is young as a rule, and was made last.
-        let large = all.rev().find(|large| large.memory == object)?;
+        let (large, old) = all.rev().find(|(large, _)| large.memory == object)?;
         let layout = Layout::from_size_align(size, GRANULE).expect("object sizes fit isize");
         // SAFETY: it was allocated with this layout; the new size is not 0.
         let memory = unsafe {
@@ -222,7 +231,7 @@ impl Space {
         (large.memory, large.layout) = (memory, layout);
         self.large_bytes += more;
         self.since_collection += more;
-        Some(memory)
+        Some((memory, more, old))
     }
 
     /// Objects allocated since the last collection.

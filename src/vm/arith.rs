@@ -245,15 +245,22 @@ impl Vm {
     }
 
     /// `#"..."`: the display forms of the parts, joined.
-    pub fn interpolate(&mut self, parts: &[Value]) -> Value {
+    ///
+    /// # Errors
+    ///
+    /// `RuntimeException` if the text is larger than all objects may be.
+    pub fn interpolate(&mut self, parts: &[Value]) -> Result<Value, Throw> {
         let mut text = std::mem::take(&mut self.buffer);
         text.clear();
         for part in parts {
             self.display_text_to(&mut text, *part);
+            if text.len() > self.limits.heap_bytes {
+                return Err(self.heap_exhausted());
+            }
         }
         let value = Str::new(&mut self.heap, &text).value();
         self.buffer = text;
-        value
+        Ok(value)
     }
 
     // ---- bits ------------------------------------------------------------------

@@ -577,7 +577,9 @@ impl Vm {
                         safepoint!();
                         let parts =
                             std::slice::from_raw_parts(base.add(i.b() as usize), i.c() as usize);
-                        r!(i.a()) = vm.interpolate(parts);
+                        save!();
+                        let v = check!(vm.interpolate(parts));
+                        r!(i.a()) = v;
                     }
                     Op::And => {
                         save!();

@@ -35,7 +35,8 @@ impl Vm {
             let value: Result<Value, Throw> = match insn.op {
                 Op::Interpolate => {
                     let first = base.add(insn.b as usize);
-                    Ok(self.interpolate(std::slice::from_raw_parts(first, insn.c as usize)))
+                    (*frame).pc = next;
+                    self.interpolate(std::slice::from_raw_parts(first, insn.c as usize))
                 }
                 Op::Concat => {
                     (*frame).pc = next;
