@@ -47,7 +47,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Options {
-        Options { eager: false, calls: 1500, rounds: 8192, dump: Dump::default() }
+        Options { eager: false, calls: 3000, rounds: 20_480, dump: Dump::default() }
     }
 }
 
