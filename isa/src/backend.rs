@@ -212,14 +212,6 @@ pub enum KnownNative {
     ArraySize,
     /// `(math/sqrt x)`
     Sqrt,
-    /// `(math/abs x)`
-    Abs,
-    /// `(n .to_f)`, `(n .to_i)`
-    ToFloat,
-    /// The same to an Int.
-    ToInt,
-    /// `(math/floor x)`
-    Floor,
 }
 
 /// A shape of records whose member was accessed.
@@ -385,7 +377,6 @@ layout! {
     /// Words that turn a value into an Int and an address when added to it.
     vm_int_unbias
     vm_pointer_untag
-    vm_budget
     vm_gc_requested
     vm_cache_epoch
     // Pointer to the allocation classes, and one class.
@@ -410,13 +401,11 @@ layout! {
     frozen_flag
     // Numbers of kinds.
     kind_string
-    kind_boxed_int
     kind_array
     kind_storage
     kind_map
     kind_instance
     kind_function
-    kind_native
     // Arrays.
     array_data
     array_len

@@ -2,7 +2,7 @@
 //!
 //! This crate knows `gene-isa` and Cranelift; the runtime reaches it through
 //! [`Backend`]. Reading order: [`effects`] and [`flow`] say what the bytecode
-//! does, [`types`] and [`infer`] what is known of its registers, [`lower`] makes
+//! does, [`types`], [`infer`] and [`solve`] what is known of its registers, [`lower`] makes
 //! Cranelift's representation of it, [`machine`] machine code.
 
 #![forbid(unsafe_code)]
@@ -12,6 +12,7 @@ mod flow;
 mod infer;
 mod lower;
 mod machine;
+mod solve;
 mod types;
 
 pub use machine::{Dump, Jit};

@@ -13,8 +13,9 @@ use gene_isa::backend::{
 use gene_isa::value::{INT_BIAS, INT_FLOOR, NAN};
 
 use crate::flow::Flow;
-use crate::infer::{Infer, find_steps, solve};
+use crate::infer::Infer;
 use crate::lower::{Lower, Runtime, direct_signature, loop_signature};
+use crate::solve::{find_steps, solve};
 
 /// Address space for machine code: within reach of relative calls.
 const CODE_BYTES: usize = 128 << 20;

@@ -13,12 +13,10 @@ pub fn layout() -> Layout {
     heap::layout::fill(&mut layout);
     object::layout::fill(&mut layout);
     layout.kind_string = Kind::Str as i32;
-    layout.kind_boxed_int = Kind::BoxedInt as i32;
     layout.kind_array = Kind::Array as i32;
     layout.kind_storage = Kind::Storage as i32;
     layout.kind_map = Kind::Map as i32;
     layout.kind_instance = Kind::Instance as i32;
     layout.kind_function = Kind::Function as i32;
-    layout.kind_native = Kind::Native as i32;
     layout
 }

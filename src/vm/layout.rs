@@ -18,7 +18,6 @@ pub fn fill(layout: &mut Layout) {
     layout.vm_int_unbias = offset_of!(Vm, int_unbias) as i32;
     layout.vm_pointer_untag = offset_of!(Vm, pointer_untag) as i32;
     layout.vm_result = offset_of!(Vm, native_result) as i32;
-    layout.vm_budget = offset_of!(Vm, budget) as i32;
     layout.vm_cache_epoch = offset_of!(Vm, cache_epoch) as i32;
     layout.vm_gc_requested = (heap + Heap::REQUESTED) as i32;
     layout.vm_classes = (heap + Heap::CLASSES) as i32;

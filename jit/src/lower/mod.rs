@@ -31,7 +31,8 @@ use gene_isa::backend::{Direct, Entry, Exit, Helper, Layout, Rep, Request, statu
 use gene_isa::{Op, Special};
 
 use crate::flow::{Flow, next};
-use crate::infer::{BlockTypes, Infer};
+use crate::infer::Infer;
+use crate::solve::BlockTypes;
 use crate::types::Ty;
 use edges::{Edge, Header};
 use exits::PendingExit;
@@ -191,7 +192,7 @@ impl<'a, 'b> Lower<'a, 'b> {
         let params = b.block_params(entry).to_vec();
         let registers = request.code.nregs as usize;
         let mut slots = vec![Slot::MEMORY; registers];
-        let types = crate::infer::entry_types(infer);
+        let types = crate::solve::entry_types(infer);
         if let Some(own) = &infer.own {
             for (i, rep) in own.params.iter().enumerate() {
                 slots[2 + i] = Slot { val: Some(params[2 + i]), rep: *rep, synced: false };
@@ -298,7 +299,7 @@ impl<'a, 'b> Lower<'a, 'b> {
             self.pc = pc;
             self.exit_here = None;
             let mut after = self.state.types.clone();
-            if !self.infer.transfer(pc, &mut after) && !self.ends(code.insns[pc].op) {
+            if !self.infer.transfer(pc, &mut after) && !code.insns[pc].op.ends_path() {
                 let exit = self.exit("this has not run before");
                 self.b.ins().jump(exit, &[]);
                 return;
@@ -320,10 +321,6 @@ impl<'a, 'b> Lower<'a, 'b> {
             let edge = self.edge(succ);
             self.b.ins().jump(edge, &[]);
         }
-    }
-
-    fn ends(&self, op: Op) -> bool {
-        op.ends_path()
     }
 
     /// Compiles one instruction; `false` if control does not get behind it.
