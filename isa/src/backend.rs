@@ -268,9 +268,9 @@ impl Feedback {
     }
 }
 
-/// What is to be compiled.
+/// A function with what is known of it.
 #[derive(Clone, Copy, Debug)]
-pub struct Request<'a> {
+pub struct Body<'a> {
     /// The function, verified.
     pub code: &'a Code,
     /// Address of the code object.
@@ -283,14 +283,23 @@ pub struct Request<'a> {
     pub keysets: &'a [u64],
     /// Address of the pointer to the module's variables.
     pub vars: u64,
+    /// Addresses of the code objects of the functions inside.
+    pub protos: &'a [u64],
+    /// What the interpreter has seen of it.
+    pub feedback: &'a Feedback,
+}
+
+/// What is to be compiled.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    /// The function.
+    pub body: Body<'a>,
+    /// Functions that may be made part of it where they are called.
+    pub inlinable: &'a [Body<'a>],
     /// How often inline caches had been invalidated.
     pub epoch: u32,
     /// Whether no class has a method `==`, in this epoch.
     pub plain_equality: bool,
-    /// Addresses of the code objects of the functions inside.
-    pub protos: &'a [u64],
-    /// What is known about it.
-    pub feedback: &'a Feedback,
     /// Where it will be entered.
     pub entry: Entry,
 }
@@ -298,6 +307,9 @@ pub struct Request<'a> {
 /// Why compiled code goes back to the interpreter at a place.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Exit {
+    /// Address of the code object of the function that it lies in: the one compiled, or
+    /// one that has become part of it.
+    pub code: u64,
     /// Instruction with which the interpreter goes on.
     pub pc: u32,
     /// Instruction whose assumption has failed: that one, or the call before it.
@@ -318,8 +330,8 @@ pub struct CompiledCode {
     /// The places where it may go back; [`status::INTERPRET`] says which, see
     /// [`status::exit`].
     pub exits: Vec<Exit>,
-    /// Instructions that the interpreter runs for it.
-    pub steps: Vec<u32>,
+    /// Instructions that the interpreter runs for it, with the addresses of their code objects.
+    pub steps: Vec<(u64, u32)>,
     /// Text of a stage, where asked for.
     pub listing: Option<String>,
 }

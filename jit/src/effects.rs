@@ -2,6 +2,8 @@
 
 use gene_isa::{Code, Insn, NO_SCOPE, Op, Role, TypeExpr};
 
+use crate::unit::Unit;
+
 /// The registers that an instruction touches.
 #[derive(Default, Debug)]
 pub struct Effects {
@@ -17,11 +19,20 @@ pub struct Effects {
 }
 
 /// The registers that the instruction at `pc` touches.
-pub fn effects(code: &Code, pc: usize) -> Effects {
-    let insn = code.insns[pc];
+pub fn effects(unit: &Unit, pc: usize) -> Effects {
+    let insn = unit.code.insns[pc];
+    let base = unit.part(pc).base;
     let mut e = Effects::default();
-    window(code, insn, &mut e);
-    special(code, insn, &mut e);
+    window(&unit.code, insn, base, &mut e);
+    special(unit, pc, base, &mut e);
+    if base > 0 {
+        // Its function is part of the frame, which somebody may look at.
+        e.uses.push(base);
+    }
+    if unit.leaves_part(pc) {
+        e.defs.push(base);
+        e.kills = Some(base);
+    }
     let mut operands = insn.op.operands().iter().peekable();
     while let Some(operand) = operands.next() {
         let number = insn.get(*operand);
@@ -33,7 +44,7 @@ pub fn effects(code: &Code, pc: usize) -> Effects {
                 e.uses.push(register);
                 e.defs.push(register);
             }
-            Role::scope => e.uses.push(if register == NO_SCOPE { 0 } else { register }),
+            Role::scope => e.uses.push(if register == NO_SCOPE { base } else { register }),
             Role::first => {
                 if let Some(count) = operands.peek().filter(|o| o.role == Role::count) {
                     let count = insn.get(**count) as u16;
@@ -53,7 +64,7 @@ fn is_run(op: Op) -> bool {
 }
 
 /// Calls: the window begins at `a`.
-fn window(code: &Code, insn: Insn, e: &mut Effects) {
+fn window(code: &Code, insn: Insn, base: u16, e: &mut Effects) {
     use Op::*;
     let a = insn.a;
     let (head, count): (&[u16], u16) = match insn.op {
@@ -72,7 +83,7 @@ fn window(code: &Code, insn: Insn, e: &mut Effects) {
     e.uses.extend(head.iter().map(|i| a + i));
     e.uses.extend(a + 2..a + 2 + count);
     if insn.op == CallSuper {
-        e.uses.push(0);
+        e.uses.push(base);
     }
     if !insn.op.is_tail_call() {
         e.defs.push(a);
@@ -81,13 +92,17 @@ fn window(code: &Code, insn: Insn, e: &mut Effects) {
 }
 
 /// What the roles of operands do not tell.
-fn special(code: &Code, insn: Insn, e: &mut Effects) {
+fn special(unit: &Unit, pc: usize, base: u16, e: &mut Effects) {
     use Op::*;
+    let code = &unit.code;
+    let insn = code.insns[pc];
     let (a, b) = (insn.a, insn.b);
     match insn.op {
         NewScope => e.uses.push(a),
-        GetUp | SetUp => e.uses.push(0),
-        Closure | Eval | Render | MakeEnv | CallerEval | Intrinsic => e.uses.extend([0, 1]),
+        GetUp | SetUp => e.uses.push(base),
+        Closure | Eval | Render | MakeEnv | CallerEval | Intrinsic => {
+            e.uses.extend([base, base + 1]);
+        }
         NewMap => {
             let count = code.keysets[insn.c as usize].len() as u16;
             e.uses.extend(b..b + count);
@@ -127,7 +142,7 @@ fn special(code: &Code, insn: Insn, e: &mut Effects) {
             e.clobbers.extend([a + 4, a + 5]);
         }
         CheckType => types(&code.checks[insn.bc() as usize].ty, &mut e.uses),
-        ReturnScoped => e.uses.extend(&code.scope_regs),
+        ReturnScoped => e.uses.extend(&unit.part(pc).scope_regs),
         _ => {}
     }
 }
@@ -158,10 +173,10 @@ mod tests {
     #[test]
     fn windows_are_read_and_given_up() {
         let text = ".function f\n.registers 8\ncall_with_self r3 2\nreturn r3\n.end";
-        let code = assemble(text).unwrap();
-        let e = effects(&code, 0);
+        let unit = Unit::plain(&assemble(text).unwrap());
+        let e = effects(&unit, 0);
         assert_eq!(e.uses, [3, 4, 5, 6]);
         assert_eq!((e.defs, e.kills), (vec![3], Some(3)));
-        assert_eq!(effects(&code, 1).uses, [3]);
+        assert_eq!(effects(&unit, 1).uses, [3]);
     }
 }

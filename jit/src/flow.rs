@@ -1,10 +1,11 @@
 //! Control flow: blocks, their order, dominators, loops, and which registers
 //! are live.
 
+use gene_isa::Op;
 use gene_isa::backend::Refusal;
-use gene_isa::{Code, Op};
 
 use crate::effects::effects;
+use crate::unit::Unit;
 
 /// Larger functions stay interpreted.
 const MAX_INSNS: usize = 6000;
@@ -102,27 +103,6 @@ pub struct Flow {
     loops: Vec<(usize, Vec<usize>)>,
 }
 
-/// The instruction that follows the one at `pc`.
-pub fn next(code: &Code, pc: usize) -> usize {
-    pc + 1 + code.insns[pc].op.takes_ext() as usize
-}
-
-/// Where the instruction at `pc` may go on: the jump first. Compiled code does
-/// not follow iterators that are not built in.
-pub fn targets(code: &Code, pc: usize) -> Vec<usize> {
-    let insn = code.insns[pc];
-    let mut all = Vec::new();
-    if let Some(target) = insn.jump_target(pc) {
-        all.push(target as usize);
-    }
-    match insn.skip() {
-        Some(skip) => all.push(pc + 1 + skip as usize),
-        None if !insn.op.ends_path() => all.push(next(code, pc)),
-        None => {}
-    }
-    all
-}
-
 /// Whether compiled code may call at this instruction.
 pub fn may_call(op: Op) -> bool {
     use Op::*;
@@ -189,33 +169,35 @@ pub fn may_call(op: Op) -> bool {
 }
 
 impl Flow {
-    /// The flow of `code` from `entry` on.
+    /// The flow of `unit` from `entry` on.
     ///
     /// # Errors
     /// What cannot be compiled.
     ///
     /// `is_silent` says of calls that they will change nothing.
     pub fn new(
-        code: &Code,
+        unit: &Unit,
         entry: usize,
         is_silent: impl Fn(usize) -> bool,
     ) -> Result<Flow, Refusal> {
+        let code = &unit.code;
         if code.insns.len() > MAX_INSNS || code.nregs as usize > MAX_REGISTERS {
             return Err(Refusal::new("the function is too large"));
         }
-        let blocks = order(code, entry);
+        let blocks = order(unit, entry);
         let stepping = vec![false; code.insns.len()];
         let calls =
-            (0..code.insns.len()).map(|pc| may_call(code.insns[pc].op) && !is_silent(pc)).collect();
+            |pc: usize| may_call(code.insns[pc].op) && !is_silent(pc) && unit.inlined(pc).is_none();
+        let calls = (0..code.insns.len()).map(calls).collect();
         let mut flow = Flow {
             calls,
             blocks,
-            live: liveness(code),
+            live: liveness(unit),
             calls_in_loops: false,
             stepping,
             loops: Vec::new(),
         };
-        flow.find_loops(code)?;
+        flow.find_loops(unit)?;
         flow.calls_in_loops = flow.blocks.iter().any(|b| b.loop_calls);
         Ok(flow)
     }
@@ -231,7 +213,7 @@ impl Flow {
         }
     }
 
-    fn find_loops(&mut self, code: &Code) -> Result<(), Refusal> {
+    fn find_loops(&mut self, unit: &Unit) -> Result<(), Refusal> {
         let dominators = self.dominators();
         let dominates = |over: usize, mut block: usize| loop {
             if over == block {
@@ -250,14 +232,15 @@ impl Flow {
                 if !dominates(succ, block) {
                     return Err(Refusal::new("a loop has two entries"));
                 }
-                self.add_loop(code, succ, block);
+                self.add_loop(unit, succ, block);
             }
         }
         Ok(())
     }
 
     /// Takes the natural loop of a back edge into account.
-    fn add_loop(&mut self, code: &Code, header: usize, tail: usize) {
+    fn add_loop(&mut self, unit: &Unit, header: usize, tail: usize) {
+        let code = &unit.code;
         let mut body = vec![header];
         let mut todo = vec![tail];
         while let Some(block) = todo.pop() {
@@ -287,7 +270,7 @@ impl Flow {
                     _ => None,
                 };
                 arrays.extend(array);
-                let e = effects(code, pc);
+                let e = effects(unit, pc);
                 e.defs.iter().chain(&e.clobbers).for_each(|r| writes.insert(*r));
                 if let Some(from) = e.kills {
                     (from..code.nregs).for_each(|r| writes.insert(r));
@@ -336,8 +319,8 @@ impl Flow {
 }
 
 /// Blocks that can be reached, in reverse postorder.
-fn order(code: &Code, entry: usize) -> Vec<Block> {
-    let count = code.insns.len();
+fn order(unit: &Unit, entry: usize) -> Vec<Block> {
+    let count = unit.code.insns.len();
     let (mut reached, mut leader) = (vec![false; count], vec![false; count]);
     leader[entry] = true;
     let mut todo = vec![entry];
@@ -345,8 +328,8 @@ fn order(code: &Code, entry: usize) -> Vec<Block> {
         if std::mem::replace(&mut reached[pc], true) {
             continue;
         }
-        let all = targets(code, pc);
-        let jumps = code.insns[pc].jump().is_some();
+        let all = unit.targets(pc);
+        let jumps = unit.ends_block(pc);
         for target in all {
             leader[target] |= jumps;
             todo.push(target);
@@ -356,9 +339,8 @@ fn order(code: &Code, entry: usize) -> Vec<Block> {
     let end_of = |start: usize| {
         let mut pc = start;
         loop {
-            let after = next(code, pc);
-            let ends = code.insns[pc].op.ends_path() || code.insns[pc].jump().is_some();
-            if ends || leader[after] {
+            let after = unit.next(pc);
+            if unit.ends_block(pc) || leader[after] {
                 return (pc, after);
             }
             pc = after;
@@ -367,12 +349,12 @@ fn order(code: &Code, entry: usize) -> Vec<Block> {
     let mut postorder: Vec<usize> = Vec::new();
     let mut seen = vec![false; count];
     seen[entry] = true;
-    let mut stack = vec![(entry, targets(code, end_of(entry).0))];
+    let mut stack = vec![(entry, unit.targets(end_of(entry).0))];
     while let Some((start, succs)) = stack.last_mut() {
         match succs.pop() {
             Some(succ) if !seen[succ] => {
                 seen[succ] = true;
-                stack.push((succ, targets(code, end_of(succ).0)));
+                stack.push((succ, unit.targets(end_of(succ).0)));
             }
             Some(_) => {}
             None => {
@@ -390,7 +372,7 @@ fn order(code: &Code, entry: usize) -> Vec<Block> {
         .iter()
         .map(|start| {
             let (last, end) = end_of(*start);
-            let succs = targets(code, last).into_iter().map(|t| number[t]).collect();
+            let succs = unit.targets(last).into_iter().map(|t| number[t]).collect();
             Block { start: *start, end, succs, ..Block::default() }
         })
         .collect();
@@ -404,11 +386,12 @@ fn order(code: &Code, entry: usize) -> Vec<Block> {
 
 /// Registers live before each instruction, over all paths: those of handlers
 /// and of the interpreter as well.
-fn liveness(code: &Code) -> Vec<Registers> {
+fn liveness(unit: &Unit) -> Vec<Registers> {
+    let code = &unit.code;
     let registers = code.nregs as usize;
     let count = code.insns.len();
     let mut live = vec![Registers::new(registers); count];
-    let all: Vec<_> = (0..count).map(|pc| effects(code, pc)).collect();
+    let all: Vec<_> = (0..count).map(|pc| effects(unit, pc)).collect();
     let mut changed = true;
     while changed {
         changed = false;
@@ -419,7 +402,14 @@ fn liveness(code: &Code) -> Vec<Registers> {
                     set.union(&live[target]);
                 }
             };
-            targets(code, pc).into_iter().for_each(&mut follow);
+            match unit.inlined(pc) {
+                // The interpreter may make the call as well.
+                Some(_) if !code.insns[pc].op.is_tail_call() => follow(unit.next(pc)),
+                Some(_) => {
+                    unit.part(pc).caller.iter().for_each(|(_, call)| follow(unit.next(*call)))
+                }
+                None => unit.targets(pc).into_iter().for_each(&mut follow),
+            }
             if code.insns[pc].skip().is_some() {
                 follow(pc + 1);
             }
@@ -453,8 +443,8 @@ mod tests {
 
     #[test]
     fn loops_know_what_they_write() {
-        let code = assemble(LOOP).unwrap();
-        let flow = Flow::new(&code, 0, |_| false).unwrap();
+        let unit = Unit::plain(&assemble(LOOP).unwrap());
+        let flow = Flow::new(&unit, 0, |_| false).unwrap();
         assert_eq!(flow.blocks.len(), 3);
         let writes = flow.blocks[1].loop_writes.as_ref().unwrap();
         assert_eq!(writes.iter().collect::<Vec<_>>(), [3, 4]);
@@ -465,8 +455,8 @@ mod tests {
 
     #[test]
     fn a_loop_can_be_the_entry() {
-        let code = assemble(LOOP).unwrap();
-        let flow = Flow::new(&code, 2, |_| false).unwrap();
+        let unit = Unit::plain(&assemble(LOOP).unwrap());
+        let flow = Flow::new(&unit, 2, |_| false).unwrap();
         assert_eq!(flow.blocks[0].start, 2);
         assert!(flow.blocks[0].loop_writes.is_some());
     }

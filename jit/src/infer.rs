@@ -6,12 +6,13 @@
 //! that for one instruction given the types before it. The solver of types at the
 //! entries of blocks and lowering ask the same questions, so both agree.
 
-use gene_isa::backend::{Callee, Direct, Entry, Feedback, Kinds, KnownNative, Rep, Request, Seen};
+use gene_isa::backend::{Callee, Direct, Entry, Kinds, KnownNative, Rep, Request, Seen};
 use gene_isa::backend::{ClassTarget, Target};
 use gene_isa::value::{INT_MAX, INT_MIN};
 use gene_isa::{Code, Insn, Op, Special};
 
 use crate::types::Ty;
+use crate::unit::Unit;
 
 /// How arithmetic and comparison are done.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -88,8 +89,8 @@ pub enum CallPlan<'a> {
 
 /// The questions, with what they depend on.
 pub struct Infer<'a> {
+    pub unit: &'a Unit,
     pub code: &'a Code,
-    pub feedback: &'a Feedback,
     /// Whether no class has a method `==`.
     plain_equality: bool,
     /// The signature of the function itself, if it can be called directly.
@@ -111,24 +112,25 @@ pub const MAX_SHAPES: usize = 4;
 const BITS: Kinds = Kinds::INT.with(Kinds::OBJECT);
 
 impl<'a> Infer<'a> {
-    pub fn new(request: &Request<'a>) -> Infer<'a> {
-        let (code, feedback) = (request.code, request.feedback);
+    pub fn new(request: &Request, unit: &'a Unit) -> Infer<'a> {
+        let code = &unit.code;
+        let feedback = request.body.feedback;
         let plain_equality = request.plain_equality;
-        let mut infer = Infer { code, feedback, plain_equality, own: None };
+        let mut infer = Infer { unit, code, plain_equality, own: None };
         if request.entry == Entry::Call && code.params.exact().is_some() {
             let rep = |kinds: &Kinds| Ty::of(*kinds).rep();
             let count = code.params.positional.len();
             let params =
                 (0..count).map(|i| feedback.params.get(i).map_or(Rep::Value, rep)).collect();
-            let uses_self = uses_self(code);
-            infer.own = Some(Direct { cell: 0, params, result: infer.result(), uses_self });
+            let (result, uses_self) = (infer.result(request), uses_self(unit));
+            infer.own = Some(Direct { cell: 0, params, result, uses_self });
         }
         infer
     }
 
     /// How most results are handed out.
-    fn result(&self) -> Rep {
-        let returns = self.code.insns.iter().zip(&self.feedback.seen);
+    fn result(&self, request: &Request) -> Rep {
+        let returns = request.body.code.insns.iter().zip(&request.body.feedback.seen);
         let kinds = returns
             .filter(|(insn, seen)| matches!(insn.op, Op::Return | Op::ReturnScoped) && seen.ran)
             .fold(Kinds::NONE, |kinds, (_, seen)| kinds.with(seen.kinds[0]));
@@ -136,7 +138,7 @@ impl<'a> Infer<'a> {
     }
 
     pub fn seen(&self, pc: usize) -> &'a Seen {
-        &self.feedback.seen[pc]
+        &self.unit.seen[pc]
     }
 
     /// The kinds to expect of an operand: what it can be, and has been.
@@ -434,6 +436,13 @@ impl<'a> Infer<'a> {
         use Op::*;
         let insn = self.code.insns[pc];
         let (a, b, c) = (insn.a as usize, insn.b as usize, insn.c as usize);
+        if let Some(part) = self.unit.inlined(pc) {
+            self.enter_part(pc, part, types);
+            return true;
+        }
+        if self.unit.returns_to(pc).is_some() {
+            return self.leave_part(pc, types);
+        }
         match insn.op {
             Move => types[a] = types[b],
             LoadInt => types[a] = Ty::int(insn.sbc() as i64, insn.sbc() as i64),
@@ -704,12 +713,54 @@ impl<'a> Infer<'a> {
             Return | ReturnScoped | Throw | Rethrow | Finish => return false,
             TailCall | TailCallModule | TailCallMethod => return false,
             _ => {
-                let e = crate::effects::effects(self.code, pc);
+                let e = crate::effects::effects(self.unit, pc);
                 for register in e.defs.into_iter().chain(e.clobbers) {
                     types[register as usize] = Ty::ANY;
                 }
             }
         }
+        true
+    }
+
+    /// The types at the first instruction of a part that the call at `pc` has become.
+    fn enter_part(&self, pc: usize, part: usize, types: &mut [Ty]) {
+        let insn = self.code.insns[pc];
+        let a = insn.a as usize;
+        let part = &self.unit.parts[part];
+        let this = match insn.op {
+            Op::CallWithSelf => types[a + 1],
+            Op::CallMethod | Op::TailCallMethod => {
+                let kinds = self.expect(pc, 1, types[a + 1]);
+                if is_single(kinds) { types[a + 1].narrow(kinds) } else { types[a + 1] }
+            }
+            Op::New => Ty::of(Kinds::INSTANCE),
+            _ => Ty::ANY,
+        };
+        let args = types[a + 2..a + 2 + argument_count(insn) as usize].to_vec();
+        let base = part.base as usize;
+        types[base..].fill(Ty::ANY);
+        types[base] = Ty::of(Kinds::FUNCTION);
+        types[base + 1] = this;
+        types[base + 2..base + 2 + args.len()].copy_from_slice(&args);
+        for register in &part.scope_regs {
+            types[*register as usize] = Ty::of(Kinds::NIL);
+        }
+    }
+
+    /// The types behind the call that has become a part, left at `pc`; `false` if
+    /// control does not get there.
+    fn leave_part(&self, pc: usize, types: &mut [Ty]) -> bool {
+        let insn = self.code.insns[pc];
+        let result = match insn.op {
+            Op::Return | Op::ReturnScoped => types[insn.a as usize],
+            _ => match self.call(pc) {
+                CallPlan::Exit | CallPlan::Generic | CallPlan::Function(_) => return false,
+                plan => self.call_type(&plan),
+            },
+        };
+        let base = self.unit.part(pc).base as usize;
+        types[base..].fill(Ty::ANY);
+        types[base] = result;
         true
     }
 
@@ -1008,7 +1059,7 @@ pub fn argument_count(insn: Insn) -> u16 {
 }
 
 /// Whether the function looks at its receiver anywhere.
-fn uses_self(code: &Code) -> bool {
-    let all = (0..code.insns.len()).flat_map(|pc| crate::effects::effects(code, pc).uses);
+fn uses_self(unit: &Unit) -> bool {
+    let all = (0..unit.code.insns.len()).flat_map(|pc| crate::effects::effects(unit, pc).uses);
     all.into_iter().any(|register| register == 1)
 }

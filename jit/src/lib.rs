@@ -14,5 +14,7 @@ mod lower;
 mod machine;
 mod solve;
 mod types;
+mod unit;
 
 pub use machine::{Dump, Jit};
+pub use unit::{MAX_INLINED, is_inlinable};

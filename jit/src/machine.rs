@@ -16,6 +16,7 @@ use crate::flow::Flow;
 use crate::infer::Infer;
 use crate::lower::{Lower, Runtime, direct_signature, loop_signature};
 use crate::solve::{find_steps, solve};
+use crate::unit::Unit;
 
 /// Address space for machine code: within reach of relative calls.
 const CODE_BYTES: usize = 128 << 20;
@@ -118,14 +119,15 @@ impl Jit {
     fn body(
         &mut self,
         request: &Request,
+        unit: &Unit,
         infer: &Infer,
         listing: &mut String,
-    ) -> Result<(Defined, Vec<Exit>, Vec<u32>), Refusal> {
+    ) -> Result<(Defined, Vec<Exit>, Vec<(u64, u32)>), Refusal> {
         let start = match request.entry {
             Entry::Call => 0,
             Entry::Loop(pc) => pc as usize,
         };
-        let mut flow = Flow::new(request.code, start, |pc| infer.is_silent(pc))?;
+        let mut flow = Flow::new(unit, start, |pc| infer.is_silent(pc))?;
         let types = solve(infer, &flow);
         find_steps(infer, &mut flow, &types);
         let signature = match &infer.own {
@@ -147,7 +149,7 @@ impl Jit {
             c_convention: self.module.isa().default_call_conv(),
         };
         let builder = FunctionBuilder::new(&mut self.context.func, &mut self.builder);
-        let lower = Lower::new(builder, &run, request, infer, &flow, &types, own);
+        let lower = Lower::new(builder, &run, request, unit, infer, &flow, &types, own);
         let (builder, exits, steps) = lower.run();
         builder.finalize(self.module.isa().frontend_config());
         Ok((self.define(id, listing)?, exits, steps))
@@ -254,7 +256,7 @@ fn write_wrapper(
     b.ins().return_(&[ended]);
     // Arguments of other kinds: the frame is there, and is interpreted.
     b.switch_to_block(refuse);
-    let first = b.ins().iconst(types::I64, request.insns as i64);
+    let first = b.ins().iconst(types::I64, request.body.insns as i64);
     b.ins().store(trusted, first, fp, layout.frame_pc);
     let status = b.ins().iconst(types::I64, status::exit(ARGUMENTS) as i64);
     b.ins().return_(&[status]);
@@ -266,16 +268,17 @@ const ARGUMENTS: usize = 0;
 impl Backend for Jit {
     fn compile(&mut self, request: Request) -> Result<CompiledCode, Refusal> {
         // A suspended frame is on the heap, where machine code cannot go on.
-        if request.code.kind.is_coroutine() {
+        if request.body.code.kind.is_coroutine() {
             return Err(Refusal::new("async functions and generators stay interpreted"));
         }
-        if request.code.params.exact().is_none() && request.entry == Entry::Call {
+        if request.body.code.params.exact().is_none() && request.entry == Entry::Call {
             return Err(Refusal::new("its arguments need binding"));
         }
-        let infer = Infer::new(&request);
+        let unit = Unit::new(&request);
+        let infer = Infer::new(&request, &unit);
         let mut listing = String::new();
         self.module.clear_context(&mut self.context);
-        let (body, exits, steps) = self.body(&request, &infer, &mut listing)?;
+        let (body, exits, steps) = self.body(&request, &unit, &infer, &mut listing)?;
         let wrapper = self.wrapper(&request, infer.own.as_ref(), body.id, &mut listing)?;
         self.module.finalize_definitions().map_err(failed)?;
         let address = |id| self.module.get_finalized_function(id) as u64;

@@ -76,7 +76,7 @@ impl<'a, 'b> Solver<'a, 'b> {
                 return Some((pc, false));
             }
             last = Some(pc);
-            pc = crate::flow::next(self.infer.code, pc);
+            pc = self.infer.unit.next(pc);
         }
         last.map(|last| (last, true))
     }
@@ -89,9 +89,10 @@ impl<'a, 'b> Solver<'a, 'b> {
     ) -> Result<(), (usize, u16)> {
         let start = self.flow.blocks[block].start;
         let header = self.flow.blocks[block].loop_writes.is_some();
-        if header && let Some(assumed) = self.infer.feedback.loop_at(start as u32) {
+        if header {
             for register in self.flow.live[start].iter() {
-                let kinds = assumed.get(register as usize).copied().unwrap_or(Kinds::ANY);
+                let assumed = self.infer.unit.loop_kinds(start, register);
+                let kinds = assumed.unwrap_or(Kinds::ANY);
                 if !is_single(kinds)
                     || !kinds.within(ASSUMED)
                     || self.banned.contains(&(block, register))
@@ -142,7 +143,7 @@ pub fn find_steps(infer: &Infer, flow: &mut Flow, types: &BlockTypes) {
             if !infer.transfer(pc, &mut types) {
                 break;
             }
-            pc = crate::flow::next(infer.code, pc);
+            pc = infer.unit.next(pc);
         }
     }
 }

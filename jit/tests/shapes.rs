@@ -6,7 +6,8 @@
 use std::{env, fs, path::Path};
 
 use gene_isa::backend::{
-    Backend, CompiledCode, Entry, Feedback, Helper, Kinds, Layout, Refusal, Request, Seen,
+    Backend, Body, Callee, CompiledCode, Entry, Feedback, Helper, Kinds, Layout, Refusal, Request,
+    Seen, Target,
 };
 use gene_isa::{Code, assemble};
 use gene_jit::{Dump, Jit};
@@ -16,6 +17,9 @@ const SUM: &str = ".function f\n.registers 6\n.param n\nload_int r3 0\nload_int 
 const ADD: &str = ".function f\n.registers 6\n.param a\n.param b\nadd r4 r2 r3\nreturn r4\n.end";
 const INDEX: &str =
     ".function f\n.registers 6\n.param a\n.param i\nget_index r4 r2 r3\nreturn r4\n.end";
+const FIB: &str = ".function fib\n.registers 8\n.param n\njump_not_lt_i r2 2 L0\nreturn r2\n\
+    L0:\nsub_i r5 r2 1\ncall_module r3 1 m0\nsub_i r6 r2 2\ncall_module r4 1 m0\nadd r3 r3 r4\n\
+    return r3\n.end";
 const CALL: &str =
     ".function f\n.registers 8\n.param g\nmove r4 r2\ncall r4 0\nadd_i r3 r4 1\nreturn r3\n.end";
 
@@ -29,19 +33,17 @@ fn compile(code: &Code, feedback: &Feedback, entry: Entry) -> Result<CompiledCod
     let helpers = (0..Helper::ALL.len() as u64).map(|i| 0x1000 + i * 16).collect();
     let dump = Dump { clif: true, asm: false };
     let mut jit = Jit::new(Layout::default(), helpers, (0x2000, 0x2008), dump)?;
-    jit.compile(Request {
+    let body = Body {
         code,
         id: 0x3000,
         insns: 0x4000,
         consts: &vec![None; code.consts.len()],
         keysets: &vec![0; code.keysets.len()],
         vars: 0x5000,
-        epoch: 1,
-        plain_equality: true,
         protos: &[],
         feedback,
-        entry,
-    })
+    };
+    jit.compile(Request { body, inlinable: &[], epoch: 1, plain_equality: true, entry })
 }
 
 fn compiled(text: &str, operands: [Kinds; 3], params: &[Kinds]) -> CompiledCode {
@@ -63,7 +65,7 @@ fn snapshot(name: &str, made: &CompiledCode) {
 #[test]
 fn loop_over_ints() {
     let made = compiled(SUM, [Kinds::INT; 3], &[Kinds::INT]);
-    assert_eq!(made.steps, [0u32; 0]);
+    assert!(made.steps.is_empty());
     assert!(made.bytes > 0 && made.direct.is_some());
     // What leaves the small representation goes to the interpreter at its sum.
     assert!(made.exits.iter().any(|exit| exit.pc == 2 && exit.blamed == 2));
@@ -73,7 +75,7 @@ fn loop_over_ints() {
 #[test]
 fn sum_of_floats() {
     let made = compiled(ADD, [Kinds::FLOAT; 3], &[Kinds::FLOAT; 2]);
-    assert_eq!(made.steps, [0u32; 0]);
+    assert!(made.steps.is_empty());
     assert!(made.listing.as_deref().unwrap().contains("fadd"));
     snapshot("float_sum", &made);
 }
@@ -82,15 +84,36 @@ fn sum_of_floats() {
 fn element_of_an_array() {
     let operands = [Kinds::NONE, Kinds::ARRAY, Kinds::INT];
     let made = compiled(INDEX, operands, &[Kinds::ARRAY, Kinds::INT]);
-    assert_eq!(made.steps, [0u32; 0]);
+    assert!(made.steps.is_empty());
     snapshot("array_access", &made);
 }
 
 #[test]
 fn call_of_anything() {
     let made = compiled(CALL, [Kinds::INT; 3], &[Kinds::FUNCTION]);
-    assert_eq!(made.steps, [1], "an unknown callee is left to the interpreter");
+    assert_eq!(made.steps, [(0x3000, 1)], "an unknown callee is left to the interpreter");
     snapshot("call", &made);
+}
+
+#[test]
+fn recursion_becomes_part_of_the_function() {
+    let code = assemble(FIB).unwrap();
+    let mut feedback = seen(&code, [Kinds::INT; 3], &[Kinds::INT]);
+    for pc in [3, 5] {
+        feedback.seen[pc].target = Target::Function(Box::new(Callee {
+            value: 0x6000,
+            code: 0x3000,
+            is_self: true,
+            this: 0,
+            exact: Some(1),
+            nregs: 8,
+            scopes: false,
+            direct: None,
+        }));
+    }
+    let made = compile(&code, &feedback, Entry::Call).unwrap();
+    assert!(made.steps.is_empty());
+    snapshot("recursion", &made);
 }
 
 #[test]

@@ -23,7 +23,6 @@ use rustc_hash::FxBuildHasher;
 
 use crate::heap::Gc;
 use crate::object::Code;
-use crate::object::feedback::Notes;
 use crate::value::Value;
 use crate::vm::tiering::Tier;
 use crate::vm::{Vm, helpers};
@@ -68,6 +67,14 @@ type Id = usize;
 
 fn id(code: Gc<Code>) -> Id {
     code.as_ptr() as Id
+}
+
+/// The code object at an address that machine code knows.
+fn code_at(address: u64) -> Gc<Code> {
+    let address = std::ptr::NonNull::new(address as *mut Code).expect("code has an address");
+    // SAFETY: the code generator only knows addresses from snapshots, whose code is
+    // kept alive as a constant of the machine code.
+    unsafe { Gc::from_ptr(address) }
 }
 
 /// The machine code there is.
@@ -184,34 +191,20 @@ impl Cranelift {
         depth: u32,
     ) -> Result<(usize, usize), Refusal> {
         self.compile_callees(vm, code, depth);
-        let empty = Notes::new(&code.data);
-        let notes = code.tiering.notes.borrow();
-        let notes = notes.as_deref().unwrap_or(&empty);
         let state = self.state.borrow();
         let compiled = &state.compiled;
-        let mut snapshot = Snapshot { vm, compiled, code, constants: vec![code.value()] };
-        let feedback = snapshot.feedback(notes);
+        let mut snapshot =
+            Snapshot { vm, compiled, code, constants: Vec::new(), inlinable: Vec::new() };
+        let body = snapshot.body(code);
+        let inlinable = snapshot.inlinable();
         let constants = snapshot.constants;
         drop(state);
-        let consts: Vec<Option<u64>> = code
-            .const_pool
-            .iter()
-            .map(|value| vm.is_shared(*value).then(|| value.bits()))
-            .collect();
-        let keysets: Vec<u64> =
-            code.keysets.iter().map(|s| s.map_or(0, |s| std::ptr::from_ref(s) as u64)).collect();
-        let protos: Vec<u64> = code.protos.iter().map(|p| p.as_ptr() as u64).collect();
+        let inlinable: Vec<_> = inlinable.iter().map(|body| body.borrow()).collect();
         let request = Request {
-            code: &code.data,
-            id: code.as_ptr() as u64,
-            insns: code.insns as u64,
-            consts: &consts,
-            keysets: &keysets,
-            vars: code.module.vars.as_ptr() as u64,
+            body: body.borrow(),
+            inlinable: &inlinable,
             epoch: vm.cache_epoch,
             plain_equality: vm.has_plain_equality(),
-            protos: &protos,
-            feedback: &feedback,
             entry,
         };
         let made = self.jit.borrow_mut().compile(request)?;
@@ -252,17 +245,18 @@ impl Tier for Cranelift {
         self.compile_now(vm, code, entry, 0);
     }
 
-    fn left(&self, code: Gc<Code>, entry: Entry, pc: u32, exit: usize) -> bool {
+    fn left(&self, code: Gc<Code>, entry: Entry, at: (Gc<Code>, u32), exit: usize) -> bool {
         let mut state = self.state.borrow_mut();
-        let pc = state.report.left(id(code), entry, pc, exit);
+        let (inner, pc) = at;
+        let pc = state.report.left((id(code), entry), (id(inner), pc), exit);
         let limit = if self.options.eager { 2 } else { MAX_EXITS };
-        let count = state.exits.entry((id(code), pc)).or_default();
+        let count = state.exits.entry((id(inner), pc)).or_default();
         *count += 1;
         if *count < limit {
             return false;
         }
         *count = 0;
-        if let Some(notes) = &mut *code.tiering.notes.borrow_mut()
+        if let Some(notes) = &mut *inner.tiering.notes.borrow_mut()
             && let Some(note) = notes.insns.get_mut(pc as usize)
         {
             note.trouble = note.trouble.saturating_add(1);

@@ -7,7 +7,7 @@ use gene_isa::backend::{Entry, Exit, Refusal};
 use hashbrown::HashMap;
 use rustc_hash::FxBuildHasher;
 
-use super::{Id, id};
+use super::{Id, code_at, id};
 use crate::heap::Gc;
 use crate::object::Code;
 use crate::vm::Vm;
@@ -55,8 +55,8 @@ impl Report {
             Entry::Loop(pc) => pc,
         };
         for (exit, _) in self.exits.get(&key).into_iter().flatten() {
-            let place = vm.place_of(code, exit.pc);
-            self.places.insert((key.0, exit.pc), place.unwrap_or_default());
+            let place = vm.place_of(code_at(exit.code), exit.pc);
+            self.places.insert((exit.code as Id, exit.pc), place.unwrap_or_default());
         }
         if !self.lines.iter().any(|(k, _)| *k == key) {
             let place = vm.place_of(code, at).unwrap_or_default();
@@ -89,25 +89,27 @@ impl Report {
     }
 
     /// Notes which instructions are left to the interpreter.
-    pub(super) fn steps(&mut self, vm: &Vm, code: Gc<Code>, entry: Entry, steps: Vec<u32>) {
-        let describe = |pc: u32| {
-            let place = vm.place_of(code, pc).unwrap_or_default();
-            format!("{} at {place}", code.data.insns[pc as usize].op.mnemonic())
+    pub(super) fn steps(&mut self, vm: &Vm, code: Gc<Code>, entry: Entry, steps: Vec<(u64, u32)>) {
+        let describe = |(inner, pc): (u64, u32)| {
+            let inner = code_at(inner);
+            let place = vm.place_of(inner, pc).unwrap_or_default();
+            format!("{} at {place}", inner.data.insns[pc as usize].op.mnemonic())
         };
         let lines = steps.into_iter().map(describe).collect();
         self.steps.insert((id(code), entry), lines);
     }
 
-    /// Counts an exit that went on at `pc`; the instruction to blame.
-    pub(super) fn left(&mut self, code: Id, entry: Entry, pc: u32, exit: usize) -> u32 {
-        let exits = self.exits.get_mut(&(code, entry));
+    /// Counts an exit of some code, by its index, that went on at this instruction; the
+    /// one to blame, in the same function.
+    pub(super) fn left(&mut self, key: (Id, Entry), at: (Id, u32), exit: usize) -> u32 {
+        let exits = self.exits.get_mut(&key);
         match exits.and_then(|exits| exits.get_mut(exit)) {
-            Some((exit, count)) if exit.pc == pc => {
+            Some((exit, count)) if (exit.code as Id, exit.pc) == at => {
                 *count += 1;
                 exit.blamed
             }
             // Of code that was compiled anew meanwhile.
-            _ => pc,
+            _ => at.1,
         }
     }
 
@@ -141,7 +143,7 @@ impl Report {
             }
             for (exit, count) in self.exits.get(key).into_iter().flatten() {
                 if *count > 0 {
-                    let place = self.places.get(&(key.0, exit.pc));
+                    let place = self.places.get(&(exit.code as Id, exit.pc));
                     let place = place.map_or("", String::as_str);
                     let _ = writeln!(out, "  left {count} times at {place}: {}", exit.reason);
                 }

@@ -1,6 +1,6 @@
 //! What was noted of a function, in the terms of the code generator.
 
-use gene_isa::backend::{Callee, ClassTarget, Feedback, KnownNative, Seen, Shaped, Target};
+use gene_isa::backend::{Body, Callee, ClassTarget, Feedback, KnownNative, Seen, Shaped, Target};
 use gene_isa::{Op, Symbol};
 
 use crate::heap::{Gc, Shape};
@@ -15,7 +15,35 @@ use super::Compiled;
 /// with guards.
 const MAX_TROUBLE: u8 = 2;
 
-/// Takes the snapshots of one function.
+/// Functions that are offered to become part of another one.
+const MAX_INLINABLE: usize = 40;
+
+/// A function as the code generator sees it.
+pub struct OwnedBody {
+    code: Gc<Code>,
+    consts: Vec<Option<u64>>,
+    keysets: Vec<u64>,
+    protos: Vec<u64>,
+    feedback: Feedback,
+}
+
+impl OwnedBody {
+    /// The same by reference.
+    pub fn borrow(&self) -> Body<'_> {
+        Body {
+            code: &self.code.data,
+            id: self.code.as_ptr() as u64,
+            insns: self.code.insns as u64,
+            consts: &self.consts,
+            keysets: &self.keysets,
+            vars: self.code.module.vars.as_ptr() as u64,
+            protos: &self.protos,
+            feedback: &self.feedback,
+        }
+    }
+}
+
+/// Takes the snapshots of one function and those it calls.
 pub struct Snapshot<'a> {
     pub vm: &'a mut Vm,
     /// The machine code of functions.
@@ -24,21 +52,51 @@ pub struct Snapshot<'a> {
     pub code: Gc<Code>,
     /// Values that the machine code will refer to.
     pub constants: Vec<Value>,
+    /// Small functions that are called.
+    pub inlinable: Vec<Gc<Code>>,
 }
 
 impl Snapshot<'_> {
-    /// What is known of the function.
-    pub fn feedback(&mut self, notes: &Notes) -> Feedback {
-        let code = self.code;
-        let seen = (0..code.data.insns.len()).map(|pc| self.seen(pc, &notes.insns[pc])).collect();
+    /// A function with what is known of it.
+    pub fn body(&mut self, code: Gc<Code>) -> OwnedBody {
+        let empty = Notes::new(&code.data);
+        let notes = code.tiering.notes.borrow();
+        let feedback = self.feedback(code, notes.as_deref().unwrap_or(&empty));
+        let shared = |value: &Value| self.vm.is_shared(*value).then(|| value.bits());
+        let address = |shape: &Option<&'static Shape>| {
+            shape.map_or(0, |shape| std::ptr::from_ref(shape) as u64)
+        };
+        self.constants.push(code.value());
+        OwnedBody {
+            code,
+            consts: code.const_pool.iter().map(shared).collect(),
+            keysets: code.keysets.iter().map(address).collect(),
+            protos: code.protos.iter().map(|p| p.as_ptr() as u64).collect(),
+            feedback,
+        }
+    }
+
+    /// The small functions that the function calls, and those that they call.
+    pub fn inlinable(&mut self) -> Vec<OwnedBody> {
+        let mut bodies = Vec::new();
+        while let Some(code) = self.inlinable.get(bodies.len()).copied() {
+            let body = self.body(code);
+            bodies.push(body);
+        }
+        bodies
+    }
+
+    fn feedback(&mut self, code: Gc<Code>, notes: &Notes) -> Feedback {
+        let count = code.data.insns.len();
+        let seen = (0..count).map(|pc| self.seen(code, pc, &notes.insns[pc])).collect();
         let calm = |pc: &u32| notes.insns[*pc as usize].trouble < MAX_TROUBLE;
         let loops = notes.loops.iter().filter(|(pc, _)| calm(pc));
         let loops = loops.map(|(pc, kinds)| (*pc, kinds.to_vec())).collect();
         Feedback { seen, loops, params: notes.params.to_vec() }
     }
 
-    fn seen(&mut self, pc: usize, note: &Note) -> Seen {
-        let insn = self.code.data.insns[pc];
+    fn seen(&mut self, code: Gc<Code>, pc: usize, note: &Note) -> Seen {
+        let insn = code.data.insns[pc];
         let mut seen = Seen {
             kinds: note.kinds,
             ran: note.ran,
@@ -52,10 +110,10 @@ impl Snapshot<'_> {
         match insn.op {
             Op::GetProp | Op::SetProp | Op::GetPropVar => {
                 let cache = match insn.op {
-                    Op::GetPropVar => self.code.data.insns[pc + 1].bc(),
+                    Op::GetPropVar => code.data.insns[pc + 1].bc(),
                     _ => insn.c as u32,
                 };
-                let name = self.code.data.caches[cache as usize];
+                let name = code.data.caches[cache as usize];
                 let stores = insn.op == Op::SetProp;
                 for (shape, inline) in &note.shapes {
                     // SAFETY: the address of a shape, which live as long as the heap.
@@ -137,8 +195,16 @@ impl Snapshot<'_> {
     }
 
     /// Any function of this code.
-    fn callee_of(&self, code: Gc<Code>) -> Callee {
+    fn callee_of(&mut self, code: Gc<Code>) -> Callee {
         let data = &code.data;
+        let known = code == self.code || self.inlinable.contains(&code);
+        if !known
+            && self.inlinable.len() < MAX_INLINABLE
+            && code.tiering.notes.borrow().is_some()
+            && gene_jit::is_inlinable(data)
+        {
+            self.inlinable.push(code);
+        }
         let kind = data.kind;
         use gene_isa::FnKind::{Block, Ctor, Function};
         let plain = matches!(kind, Function | Block | Ctor);

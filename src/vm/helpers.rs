@@ -6,7 +6,7 @@
 
 use std::ptr::NonNull;
 
-use gene_isa::backend::{Helper, status};
+use gene_isa::backend::{Entry, Helper, status};
 
 use super::Vm;
 use super::dispatch::mode;
@@ -99,10 +99,10 @@ unsafe extern "C" fn after_call(vm: *mut Vm, frame: *mut Frame, ended: u64) -> u
             (status::VALUE, _) => return status::DONE,
             (status::INTERPRET, exit) => {
                 if let Some(exit) = exit {
-                    vm.callee_left(exit);
+                    let first = frame.add(1);
+                    vm.left(first, ((*first).code, Entry::Call), exit);
                 }
-                let callee = vm.fp;
-                match vm.interpret(callee) {
+                match vm.interpret_above(frame) {
                     Ok(value) => {
                         vm.fp = frame;
                         vm.native_result = value;

@@ -371,7 +371,7 @@ impl Vm {
         let unchecked = limits.depth * SMALL_WINDOW;
         let registers = Region::<Value>::new(STACK_REGISTERS + unchecked);
         // Stubs below runs of the interpreter that machine code began do not count.
-        let frame_stack = Region::<Frame>::new(2 * limits.depth + 64);
+        let frame_stack = Region::<Frame>::new(3 * limits.depth + 64);
         let mut vm = Vm {
             heap,
             fp: frame_stack.start(),

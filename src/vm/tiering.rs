@@ -39,9 +39,10 @@ pub trait Tier {
     /// implements this installs machine code, or says that there will be none.
     fn compile(&self, vm: &mut Vm, code: Gc<Code>, entry: Entry);
 
-    /// Compiled code went back to the interpreter at `pc` because an assumption
-    /// failed; whether it should be watched and compiled again.
-    fn left(&self, code: Gc<Code>, entry: Entry, pc: u32, exit: usize) -> bool;
+    /// Compiled code went back to the interpreter because an assumption failed, at an
+    /// instruction of the function itself or of one that is part of it; whether
+    /// it should be watched and compiled again.
+    fn left(&self, code: Gc<Code>, entry: Entry, at: (Gc<Code>, u32), exit: usize) -> bool;
 
     /// Calls and rounds of loops before something is hot.
     fn thresholds(&self) -> (u32, u32);
@@ -344,7 +345,8 @@ impl Vm {
                 if exit == 0 {
                     self.fp = frame;
                 }
-                self.left(code, entry, exit);
+                // SAFETY: the frame that was entered is still there.
+                unsafe { self.left(frame, (code, entry), exit) };
                 Ok(())
             }
             (status::VALUE, _) => {
@@ -357,29 +359,31 @@ impl Vm {
         }
     }
 
-    /// Compiled code left at the running frame.
+    /// Compiled code left at the running frame; those of functions that were part of
+    /// it lie from `first` on.
+    ///
+    /// # Safety
+    ///
+    /// The frames must be written.
     #[cold]
-    fn left(&mut self, code: Gc<Code>, entry: Entry, exit: usize) {
+    pub(super) unsafe fn left(
+        &mut self,
+        first: *mut Frame,
+        entered: (Gc<Code>, Entry),
+        exit: usize,
+    ) {
         self.budget = 0;
         let Some(tier) = self.tiers.tier.clone() else { return };
-        // SAFETY: `fp` is the frame that was left, with its `pc`.
-        let frame = unsafe { *self.fp };
-        let now = frame.code;
-        // SAFETY: the `pc` lies in the code.
-        let at = unsafe { frame.pc.offset_from(now.insns) };
+        // SAFETY: the caller says so; the `pc` lies in its code.
+        let (now, at) = unsafe {
+            let frame = *self.fp;
+            ((*first).code, (frame.code, frame.pc.offset_from(frame.code.insns) as u32))
+        };
         // A tail call has put another function into the frame.
-        let entry = if now == code { entry } else { Entry::Call };
-        if tier.left(now, entry, at as u32, exit) {
+        let entry = if now == entered.0 { entered.1 } else { Entry::Call };
+        if tier.left(now, entry, at, exit) {
             self.watch_for(now, entry);
         }
-    }
-
-    /// The same for a call that compiled code made.
-    #[cold]
-    pub(super) fn callee_left(&mut self, exit: usize) {
-        // SAFETY: `fp` is the frame that was left.
-        let code = unsafe { (*self.fp).code };
-        self.left(code, Entry::Call, exit);
     }
 
     // ---- stubs -----------------------------------------------------------------
@@ -396,7 +400,8 @@ impl Vm {
         f: impl FnOnce(&mut Vm, *mut Frame) -> T,
     ) -> T {
         let moved = frame.wrapping_add(1);
-        // SAFETY: the frame stack has room for as many stubs as frames.
+        // SAFETY: the frame stack has room for two stubs above each frame: of an
+        // instruction that the interpreter runs for machine code, and of its callee.
         unsafe {
             let (code, base) = ((*frame).code, (*frame).base);
             *moved = *frame;
@@ -432,6 +437,35 @@ impl Vm {
     pub(super) unsafe fn interpret(&mut self, frame: *mut Frame) -> Result<Value, Throw> {
         // SAFETY: the caller says so.
         unsafe { self.over_stub(frame, |vm, _| vm.run()) }
+    }
+
+    /// Interprets the frames above this one until the first of them returns.
+    ///
+    /// # Errors
+    ///
+    /// What they raise.
+    ///
+    /// # Safety
+    ///
+    /// `fp` must lie above, and all frames be written.
+    pub(super) unsafe fn interpret_above(&mut self, frame: *mut Frame) -> Result<Value, Throw> {
+        // SAFETY: as in `over_stub`, for several frames.
+        unsafe {
+            let first = frame.add(1);
+            let stub = Frame {
+                pc: EXIT.as_ptr(),
+                base: std::ptr::null_mut(),
+                code: (*first).code,
+                top: (*first).base,
+            };
+            std::ptr::copy(first, first.add(1), self.fp.offset_from(frame) as usize);
+            *first = stub;
+            self.fp = self.fp.add(1);
+        }
+        self.move_frame_limit(1);
+        let result = self.run();
+        self.move_frame_limit(-1);
+        result
     }
 
     /// Looks for a handler in the topmost frame only, which is at `frame`: a status.

@@ -11,11 +11,11 @@ use crate::types::Ty;
 
 /// What a call passes besides the arguments.
 #[derive(Clone, Copy)]
-struct Head {
+pub(super) struct Head {
     /// The function value.
-    callee: Value,
+    pub callee: Value,
     /// The receiver; `None`: the one that the function brings.
-    this: Option<Value>,
+    pub this: Option<Value>,
 }
 
 /// What became of a call.
@@ -30,6 +30,10 @@ enum Made {
 
 impl Lower<'_, '_> {
     pub(super) fn call(&mut self, insn: Insn) {
+        if let Some(part) = self.unit.inlined(self.pc) {
+            self.call_part(insn, part);
+            return;
+        }
         let plan = self.infer.call(self.pc);
         let made = match &plan {
             CallPlan::Methods(plans) => self.method_call(insn, plans),
@@ -72,7 +76,7 @@ impl Lower<'_, '_> {
     }
 
     /// The same; leaves unless it is a function of this code.
-    fn guard_callee(&mut self, insn: Insn, callee: &Callee) -> Value {
+    pub(super) fn guard_callee(&mut self, insn: Insn, callee: &Callee) -> Value {
         if callee.value != 0 {
             return self.guard_callee_value(insn, callee.value);
         }
@@ -158,19 +162,36 @@ impl Lower<'_, '_> {
         }
     }
 
+    /// The receiver that a function brings, if it is always the same function.
+    pub(super) fn known_this(&mut self, callee: &Callee) -> Option<Value> {
+        (callee.value != 0).then(|| self.word(callee.this))
+    }
+
     /// Calls compiled code; the result is what the register of the window holds.
     fn direct_call(&mut self, insn: Insn, callee: &Callee, direct: &Direct, head: Head) {
-        let window = insn.a;
         let args = self.arguments(insn, direct);
+        self.call_with(insn.a, callee, direct, head, &args);
+    }
+
+    /// The same with these arguments, on behalf of the call that is the running
+    /// instruction.
+    fn call_with(
+        &mut self,
+        window: u16,
+        callee: &Callee,
+        direct: &Direct,
+        head: Head,
+        args: &[Value],
+    ) {
         self.sync_objects_below(window);
         self.write_frame();
         self.write_head(window, callee, direct.uses_self, head);
         // Objects among the arguments have to be reachable: the callee's window
         // is where they are looked for, and the callee writes it when needed.
-        self.write_pc(self.pc + 1);
-        let fp = self.b.ins().iadd_imm_s(self.fp, self.run.layout.frame_size as i64);
+        self.write_next();
+        let fp = self.frame_at(self.unit.part(self.pc).level + 1);
         let base = self.b.ins().iadd_imm_s(self.base, window as i64 * 8);
-        let (result, status) = self.emit_direct(callee, direct, fp, base, &args);
+        let (result, status) = self.emit_direct(callee, direct, fp, base, args);
         let (cold, done) = (self.b.create_block(), self.b.create_block());
         self.b.set_cold_block(cold);
         let value = self.b.append_block_param(done, super::machine_type(direct.result));
@@ -218,7 +239,8 @@ impl Lower<'_, '_> {
             }
         }
         let status = self.b.ins().uextend(types::I64, status);
-        let status = self.helper(Helper::after_call, &[self.fp, status]);
+        let frame = self.frame();
+        let status = self.helper(Helper::after_call, &[frame, status]);
         self.bail_unless_done(status);
         let value = self.load_vm(self.run.layout.vm_result);
         let good = match rep {
@@ -243,8 +265,8 @@ impl Lower<'_, '_> {
     }
 
     /// Registers from the window on mean nothing any more.
-    fn end_window(&mut self, window: u16) {
-        (window..self.request.code.nregs).for_each(|r| self.define_in_window(r));
+    pub(super) fn end_window(&mut self, window: u16) {
+        (window..self.unit.code.nregs).for_each(|r| self.define_in_window(r));
     }
 
     /// Writes objects below the window that live on, for the collector.
@@ -271,21 +293,37 @@ impl Lower<'_, '_> {
         if !callable || kinds.is_empty() {
             return Made::No;
         }
+        match plans {
+            [(class, plan)] if self.guard_method(insn, *class) => self.known_method(insn, plan),
+            [_] => Made::No,
+            _ if kinds == Kinds::INSTANCE => self.instance_call(insn, plans),
+            _ => Made::No,
+        }
+    }
+
+    /// Leaves unless the receiver is of the only class that has been seen; `false` if
+    /// there is no guard for it.
+    pub(super) fn guard_method(&mut self, insn: Insn, class: u32) -> bool {
+        let receiver = insn.a + 1;
+        let kinds = self.infer.expect(self.pc, 1, self.state.types[receiver as usize]);
         if kinds == Kinds::INSTANCE {
-            return self.instance_call(insn, plans);
+            self.guard(receiver, Kinds::INSTANCE);
+            let id = self.class_of_instance(receiver);
+            let same = self.b.ins().icmp_imm_s(IntCC::Equal, id, class as i64);
+            self.exit_unless(same, "a method of another class is called");
+            return true;
         }
         let guarded = Kinds::NUMBER.with(Kinds::ARRAY).with(Kinds::MAP).with(Kinds::STRING);
-        let [(_, plan)] = plans else { return Made::No };
         if kinds.0.count_ones() == 1 && kinds.within(guarded) {
             self.guard(receiver, kinds);
         } else {
             match self.infer.seen(self.pc).receiver {
                 Some(kind) if kinds == Kinds::OBJECT => self.guard_receiver(receiver, kind),
-                _ => return Made::No,
+                _ => return false,
             }
         }
         self.guard_epoch();
-        self.known_method(insn, plan)
+        true
     }
 
     /// Leaves unless the register holds an object of the kind with this number, and
@@ -337,11 +375,6 @@ impl Lower<'_, '_> {
         let receiver = insn.a + 1;
         self.guard(receiver, Kinds::INSTANCE);
         let id = self.class_of_instance(receiver);
-        if let [(class, plan)] = plans {
-            let same = self.b.ins().icmp_imm_s(IntCC::Equal, id, *class as i64);
-            self.exit_unless(same, "a method of another class is called");
-            return self.known_method(insn, plan);
-        }
         // Arguments are made ready once, for all of them: in the window's
         // registers they are the same on every path.
         let joined = self.b.create_block();
@@ -398,10 +431,11 @@ impl Lower<'_, '_> {
         };
         self.store_register(window + 1, this);
         (0..count).for_each(|i| self.sync(window + 2 + i));
-        self.write_pc(self.pc + 1);
+        self.write_next();
         let at = self.b.ins().iadd_imm_s(self.base, window as i64 * 8);
         let (count, native) = (self.word(count as u64), self.word(native));
-        let status = self.helper(Helper::call_native, &[self.fp, at, count, native]);
+        let frame = self.frame();
+        let status = self.helper(Helper::call_native, &[frame, at, count, native]);
         self.bail_unless_done(status);
         self.end_window(window);
         Made::Result
@@ -487,28 +521,7 @@ impl Lower<'_, '_> {
                 _ => return Made::No,
             },
         };
-        let value = self.boxed(window);
-        let wanted = self.word(class.value);
-        let same = self.b.ins().icmp(IntCC::Equal, value, wanted);
-        self.exit_unless(same, "another class is instantiated");
-        self.guard_epoch();
-        for i in 0..count {
-            self.fetched(window + 2 + i);
-        }
-        if let Some(direct) = &direct {
-            // Guards come before there is something new.
-            self.arguments(insn, direct);
-        }
-        self.safepoint();
-        let layout = self.run.layout;
-        let size = layout.record_slots as usize + class.room as usize * 8;
-        let instance = self.allocate(size, false);
-        self.init_header(instance, layout.kind_instance, class.room as u8, 0);
-        let shape = self.word(class.shape);
-        self.store(shape, instance, layout.record_shape);
-        let null = self.word(0);
-        self.store(null, instance, layout.record_more);
-        let word = self.pointer(instance);
+        let word = self.instantiate(insn, class, direct.as_ref());
         match (&class.ctor, direct) {
             (Some(ctor), Some(direct)) => {
                 let callee = self.word(ctor.value);
@@ -522,9 +535,50 @@ impl Lower<'_, '_> {
         Made::Result
     }
 
+    /// A new instance of the class, without fields. Leaves if the instruction is about
+    /// another class or the constructor does not take its arguments.
+    pub(super) fn instantiate(
+        &mut self,
+        insn: Insn,
+        class: &ClassTarget,
+        direct: Option<&Direct>,
+    ) -> Value {
+        let value = self.boxed(insn.a);
+        let wanted = self.word(class.value);
+        let same = self.b.ins().icmp(IntCC::Equal, value, wanted);
+        self.exit_unless(same, "another class is instantiated");
+        self.guard_epoch();
+        for i in 0..argument_count(insn) {
+            self.fetched(insn.a + 2 + i);
+        }
+        if let Some(direct) = direct {
+            // Guards come before there is something new.
+            self.arguments(insn, direct);
+        }
+        self.safepoint();
+        let layout = self.run.layout;
+        let size = layout.record_slots as usize + class.room as usize * 8;
+        let instance = self.allocate(size, false);
+        self.init_header(instance, layout.kind_instance, class.room as u8, 0);
+        let shape = self.word(class.shape);
+        self.store(shape, instance, layout.record_shape);
+        let null = self.word(0);
+        self.store(null, instance, layout.record_more);
+        self.pointer(instance)
+    }
+
     // ---- tail calls --------------------------------------------------------------
 
     pub(super) fn tail_call(&mut self, insn: Insn) {
+        if let Some(part) = self.unit.inlined(self.pc) {
+            let mut after = self.state.types.clone();
+            self.infer.transfer(self.pc, &mut after);
+            self.call_part(insn, part);
+            self.state.types = after;
+            let edge = self.edge(self.succ(0));
+            self.b.ins().jump(edge, &[]);
+            return;
+        }
         let plan = self.infer.call(self.pc);
         if let CallPlan::Exit = plan {
             let exit = self.exit("this has not run before");
@@ -573,9 +627,10 @@ impl Lower<'_, '_> {
         }
         let start = self.state.clone();
         let exit = self.exit("a method of another class is called");
+        let pc = self.pc;
         for (i, (class, plan)) in plans.iter().enumerate() {
             let CallPlan::Direct(callee, direct) = plan else { return Made::No };
-            self.state = start.clone();
+            (self.state, self.pc) = (start.clone(), pc);
             let same = self.b.ins().icmp_imm_s(IntCC::Equal, id, *class as i64);
             let this = self.b.create_block();
             let last = i + 1 == plans.len();
@@ -608,6 +663,17 @@ impl Lower<'_, '_> {
         let args = self.arguments(insn, direct);
         // Endless recursion can be interrupted: the interpreter makes this call.
         self.poll(self.pc);
+        let part = self.unit.part(self.pc);
+        if let Some((_, call)) = part.caller {
+            // The caller's frame makes this call.
+            self.state.drop_frames(part.level);
+            self.pc = call;
+            self.call_with(part.base, callee, direct, head, &args);
+            self.state.types[part.base as usize] = Ty::of_rep(direct.result);
+            let edge = self.edge(self.block_at(self.unit.next(call)));
+            self.b.ins().jump(edge, &[]);
+            return Made::Left;
+        }
         self.write_head(0, callee, direct.uses_self, head);
         let own = self.infer.own.as_ref();
         if own.is_some_and(|own| own.result == direct.result) {

@@ -90,7 +90,8 @@ impl Lower<'_, '_> {
         }
         let mut state = edges[0].state.clone();
         state.types = types.clone();
-        state.frame = edges.iter().all(|e| e.state.frame);
+        state.frames = edges.iter().fold(u32::MAX, |all, e| all & e.state.frames);
+        state.returns = edges.iter().fold(u32::MAX, |all, e| all & e.state.returns);
         state
             .shapes
             .retain(|s| !block.loop_calls && edges.iter().all(|e| e.state.shapes.contains(s)));

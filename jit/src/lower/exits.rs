@@ -8,7 +8,7 @@
 use cranelift_codegen::ir::{self, InstBuilder, Value};
 use gene_isa::backend::{Exit, status};
 
-use super::{Lower, Slot};
+use super::{Lower, Slot, State};
 
 /// An exit whose code is written at the end.
 pub struct PendingExit {
@@ -17,7 +17,8 @@ pub struct PendingExit {
     index: Option<usize>,
     /// Registers to be written.
     slots: Vec<(u16, Slot)>,
-    frame: bool,
+    frames: u32,
+    returns: u32,
 }
 
 impl Lower<'_, '_> {
@@ -34,7 +35,13 @@ impl Lower<'_, '_> {
     /// An exit to the instruction at `pc` with the registers as they are now.
     pub(super) fn exit_to(&mut self, pc: usize, reason: &'static str) -> ir::Block {
         let index = self.exits.len();
-        self.exits.push(Exit { pc: pc as u32, blamed: self.pc as u32, reason });
+        let (code, at) = (self.unit.part(pc).id, self.unit.local(pc) as u32);
+        // What fails on the way out of a part is the call's fault.
+        let blamed = match self.unit.part_at(pc) == self.unit.part_at(self.pc) {
+            true => self.unit.local(self.pc) as u32,
+            false => at,
+        };
+        self.exits.push(Exit { code, pc: at, blamed, reason });
         self.pending_exit(pc, Some(index))
     }
 
@@ -51,8 +58,8 @@ impl Lower<'_, '_> {
             .map(|r| (r, self.state.slots[r as usize]))
             .filter(|(_, slot)| !slot.synced && slot.val.is_some())
             .collect();
-        let frame = self.state.frame;
-        self.pending.push(PendingExit { block, pc, index, slots, frame });
+        let State { frames, returns, .. } = self.state;
+        self.pending.push(PendingExit { block, pc, index, slots, frames, returns });
         block
     }
 
@@ -72,13 +79,15 @@ impl Lower<'_, '_> {
 
     /// Writes the code of all exits.
     pub(super) fn finish_exits(&mut self) {
+        self.finish_parts();
         for exit in std::mem::take(&mut self.pending) {
             self.b.switch_to_block(exit.block);
             for (register, slot) in exit.slots {
                 let word = self.box_slot(slot);
                 self.store_register(register, word);
             }
-            self.state.frame = exit.frame;
+            (self.state.frames, self.state.returns) = (exit.frames, exit.returns);
+            self.pc = exit.pc;
             self.write_frame();
             self.write_pc(exit.pc);
             self.write_fp();
@@ -92,30 +101,72 @@ impl Lower<'_, '_> {
         }
     }
 
-    // ---- the frame -----------------------------------------------------------
+    // ---- frames ----------------------------------------------------------------
 
-    /// Writes the frame but for its `pc`, unless that has been done.
-    pub(super) fn write_frame(&mut self) {
-        if std::mem::replace(&mut self.state.frame, true) {
-            return;
-        }
-        let layout = self.run.layout;
-        self.store(self.base, self.fp, layout.frame_base);
-        let code = self.word(self.request.id);
-        self.store(code, self.fp, layout.frame_code);
-        let null = self.word(0);
-        self.store(null, self.fp, layout.frame_top);
+    /// The frame at a level, counted from the function's.
+    pub(super) fn frame_at(&mut self, level: u16) -> Value {
+        let bytes = level as i64 * self.run.layout.frame_size as i64;
+        if bytes == 0 { self.fp } else { self.b.ins().iadd_imm_s(self.fp, bytes) }
     }
 
-    /// Writes the instruction with which the interpreter would go on.
+    /// The frame of the running instruction.
+    pub(super) fn frame(&mut self) -> Value {
+        self.frame_at(self.unit.part(self.pc).level)
+    }
+
+    /// Writes the frame of the running instruction but for its `pc`, and all of those below
+    /// it, unless that has been done.
+    pub(super) fn write_frame(&mut self) {
+        let unit = self.unit;
+        let layout = self.run.layout;
+        let mut part = &unit.parts[unit.part_at(self.pc)];
+        loop {
+            let bit = 1 << part.level;
+            if self.state.frames & bit == 0 {
+                self.state.frames |= bit;
+                let frame = self.frame_at(part.level);
+                let base = match part.base {
+                    0 => self.base,
+                    base => self.b.ins().iadd_imm_s(self.base, base as i64 * 8),
+                };
+                self.store(base, frame, layout.frame_base);
+                let code = self.word(part.id);
+                self.store(code, frame, layout.frame_code);
+                let null = self.word(0);
+                self.store(null, frame, layout.frame_top);
+            }
+            let Some((caller, call)) = part.caller else { return };
+            part = &unit.parts[caller];
+            let bit = 1 << part.level;
+            if self.state.returns & bit == 0 {
+                self.state.returns |= bit;
+                self.write_pc(unit.next(call));
+            }
+        }
+    }
+
+    /// Writes the instruction with which the interpreter would go on in its frame.
     pub(super) fn write_pc(&mut self, pc: usize) {
-        let address = self.word(self.request.insns + pc as u64 * 8);
-        self.store(address, self.fp, self.run.layout.frame_pc);
+        self.write_address(self.unit.part_at(pc), pc);
+    }
+
+    /// The same for the instruction behind the running one, a call.
+    pub(super) fn write_next(&mut self) {
+        // Behind a tail call there may be none.
+        self.write_address(self.unit.part_at(self.pc), self.pc + 1);
+    }
+
+    fn write_address(&mut self, part: usize, pc: usize) {
+        let part = &self.unit.parts[part];
+        let address = self.word(part.insns + (pc - part.start) as u64 * 8);
+        let frame = self.frame_at(part.level);
+        self.store(address, frame, self.run.layout.frame_pc);
     }
 
     /// Makes the frame the running one of the vm.
     pub(super) fn write_fp(&mut self) {
         let vm = self.vm();
-        self.store(self.fp, vm, self.run.layout.vm_fp);
+        let frame = self.frame();
+        self.store(frame, vm, self.run.layout.vm_fp);
     }
 }

@@ -21,7 +21,7 @@ impl Lower<'_, '_> {
     /// does not.
     pub(super) fn branch(&mut self, condition: Value, sense: bool) {
         self.settle();
-        let back_edge = self.request.code.insns[self.pc].op.is_back_edge();
+        let back_edge = self.unit.code.insns[self.pc].op.is_back_edge();
         let stay = self.way(1);
         let go = if back_edge { self.b.create_block() } else { self.way(0) };
         let (yes, no) = if sense { (go, stay) } else { (stay, go) };
@@ -34,7 +34,7 @@ impl Lower<'_, '_> {
 
     /// Goes back to a loop header, unless somebody wants attention.
     pub(super) fn poll_and_go(&mut self) {
-        let insn = self.request.code.insns[self.pc];
+        let insn = self.unit.code.insns[self.pc];
         let target = insn.jump_target(self.pc).unwrap_or(0) as usize;
         self.poll(target);
         let go = self.way(0);

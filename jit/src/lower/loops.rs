@@ -105,7 +105,7 @@ impl Lower<'_, '_> {
         self.define(a + 2, value, Rep::Value);
         self.define(a + 3, index, Rep::Int);
         for register in [a + 4, a + 5] {
-            if register < self.request.code.nregs {
+            if register < self.unit.code.nregs {
                 self.define_in_window(register);
             }
         }

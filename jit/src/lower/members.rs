@@ -47,7 +47,7 @@ impl Lower<'_, '_> {
         let block = &flow.blocks[number];
         let Some(writes) = &block.loop_writes else { return };
         // Where guards here have failed in vain, the loop looks by itself.
-        if block.loop_calls || self.request.feedback.loop_at(block.start as u32).is_none() {
+        if block.loop_calls || self.unit.loop_at(block.start).is_none() {
             return;
         }
         for register in &block.loop_arrays {
@@ -391,10 +391,11 @@ impl Lower<'_, '_> {
         self.b.switch_to_block(collect);
         let before = self.state.clone();
         self.prepare_call(None);
-        let uses = crate::effects::effects(self.request.code, self.pc).uses;
+        let uses = crate::effects::effects(self.unit, self.pc).uses;
         uses.into_iter().for_each(|register| self.sync(register));
-        self.write_pc(self.pc + 1);
-        let status = self.helper(Helper::safepoint, &[self.fp]);
+        self.write_next();
+        let frame = self.frame();
+        let status = self.helper(Helper::safepoint, &[frame]);
         self.bail_unless_done(status);
         self.b.ins().jump(on, &[]);
         self.b.switch_to_block(on);
@@ -408,8 +409,8 @@ impl Lower<'_, '_> {
         let (first, count, shape) = match insn.op {
             Op::NewArray => (insn.b, insn.c as usize, 0),
             _ => {
-                let shape = self.request.keysets[insn.c as usize];
-                let count = self.request.code.keysets[insn.c as usize].len();
+                let shape = self.unit.keysets[insn.c as usize];
+                let count = self.unit.code.keysets[insn.c as usize].len();
                 if shape == 0 || count > 32 {
                     self.step();
                     return;

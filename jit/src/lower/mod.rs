@@ -8,7 +8,7 @@
 //! The files bear the names of the interpreter's: [`values`] boxes, unboxes and
 //! guards, [`edges`] joins the states of paths, [`exits`] goes back to the
 //! interpreter, [`arith`], [`jumps`], [`calls`], [`members`], [`loops`] and [`scopes`] have the
-//! instructions, [`step`] those that are left to the interpreter.
+//! instructions, [`parts`] the calls that have become parts of the function, [`step`] those that are left to the interpreter.
 
 mod arith;
 mod calls;
@@ -17,6 +17,7 @@ mod exits;
 mod jumps;
 mod loops;
 mod members;
+mod parts;
 mod scopes;
 mod step;
 mod values;
@@ -30,10 +31,11 @@ use cranelift_frontend::FunctionBuilder;
 use gene_isa::backend::{Direct, Entry, Exit, Helper, Layout, Rep, Request, status};
 use gene_isa::{Op, Special};
 
-use crate::flow::{Flow, next};
+use crate::flow::Flow;
 use crate::infer::Infer;
 use crate::solve::BlockTypes;
 use crate::types::Ty;
+use crate::unit::Unit;
 use edges::{Edge, Header};
 use exits::PendingExit;
 
@@ -57,8 +59,10 @@ impl Slot {
 pub struct State {
     pub slots: Vec<Slot>,
     pub types: Vec<Ty>,
-    /// Whether the frame has been written but for its `pc`.
-    pub frame: bool,
+    /// Which frames have been written but for their `pc`s: a bit for each level.
+    pub frames: u32,
+    /// Which of them have the `pc` behind the call of the frame above.
+    pub returns: u32,
     /// Words that point to records of these shapes.
     pub shapes: Vec<(Value, Shape)>,
     /// Words that point to arrays.
@@ -70,6 +74,12 @@ impl State {
     pub fn forget(&mut self) {
         self.shapes.clear();
         self.arrays.clear();
+    }
+
+    /// Frames from this level on are those of others.
+    pub fn drop_frames(&mut self, level: u16) {
+        self.frames &= (1 << level) - 1;
+        self.returns &= (1 << level.saturating_sub(1)) - 1;
     }
 }
 
@@ -116,6 +126,7 @@ pub struct Lower<'a, 'b> {
     pub b: FunctionBuilder<'b>,
     pub run: &'a Runtime<'a>,
     pub request: &'a Request<'a>,
+    pub unit: &'a Unit,
     pub infer: &'a Infer<'a>,
     pub flow: &'a Flow,
     pub block_types: &'a BlockTypes,
@@ -128,7 +139,7 @@ pub struct Lower<'a, 'b> {
     pub own: Option<ir::FuncRef>,
     pub exits: Vec<Exit>,
     /// Instructions that are left to the interpreter.
-    pub steps: Vec<u32>,
+    pub steps: Vec<(u64, u32)>,
     fp: Value,
     base: Value,
     edges: Vec<Vec<Edge>>,
@@ -138,6 +149,10 @@ pub struct Lower<'a, 'b> {
     /// The exit of the running instruction, if there is one already.
     exit_here: Option<ir::Block>,
     bail: Option<ir::Block>,
+    /// What was known where each part was called.
+    called: Vec<Option<State>>,
+    /// Where what has not ended well inside of a part goes on.
+    part_bails: Vec<Option<ir::Block>>,
     /// Whether what is computed shall not be computed again inside the loop that
     /// is being entered, as Cranelift does with sums of a constant.
     opaque: bool,
@@ -181,6 +196,7 @@ impl<'a, 'b> Lower<'a, 'b> {
         mut b: FunctionBuilder<'b>,
         run: &'a Runtime<'a>,
         request: &'a Request<'a>,
+        unit: &'a Unit,
         infer: &'a Infer<'a>,
         flow: &'a Flow,
         block_types: &'a BlockTypes,
@@ -190,7 +206,7 @@ impl<'a, 'b> Lower<'a, 'b> {
         b.append_block_params_for_function_params(entry);
         b.switch_to_block(entry);
         let params = b.block_params(entry).to_vec();
-        let registers = request.code.nregs as usize;
+        let registers = unit.code.nregs as usize;
         let mut slots = vec![Slot::MEMORY; registers];
         let types = crate::solve::entry_types(infer);
         if let Some(own) = &infer.own {
@@ -198,21 +214,34 @@ impl<'a, 'b> Lower<'a, 'b> {
                 slots[2 + i] = Slot { val: Some(params[2 + i]), rep: *rep, synced: false };
             }
         }
-        let frame = matches!(request.entry, Entry::Loop(_));
+        let frames = matches!(request.entry, Entry::Loop(_)) as u32;
         let blocks = flow.blocks.len();
         Lower {
             b,
             run,
             request,
+            unit,
             infer,
             flow,
             block_types,
-            state: State { slots, types, frame, shapes: Vec::new(), arrays: Vec::new() },
+            state: State {
+                slots,
+                types,
+                frames,
+                returns: 0,
+                shapes: Vec::new(),
+                arrays: Vec::new(),
+            },
             pc: 0,
             result: infer.own.as_ref().map(|own| own.result),
             own,
             // The first is the wrapper's.
-            exits: vec![Exit { pc: 0, blamed: 0, reason: "arguments of other kinds were given" }],
+            exits: vec![Exit {
+                code: request.body.id,
+                pc: 0,
+                blamed: 0,
+                reason: "arguments of other kinds were given",
+            }],
             steps: Vec::new(),
             fp: params[0],
             base: params[1],
@@ -222,15 +251,18 @@ impl<'a, 'b> Lower<'a, 'b> {
             pending: Vec::new(),
             exit_here: None,
             bail: None,
+            called: vec![None; unit.parts.len()],
+            part_bails: vec![None; unit.parts.len()],
             opaque: false,
             helper_sigs: vec![None; Helper::ALL.len()],
         }
     }
 
     /// Compiles everything; the exits, and what is left to the interpreter.
-    pub fn run(mut self) -> (FunctionBuilder<'b>, Vec<Exit>, Vec<u32>) {
-        if self.infer.own.is_some() {
-            self.prologue();
+    pub fn run(mut self) -> (FunctionBuilder<'b>, Vec<Exit>, Vec<(u64, u32)>) {
+        match self.request.entry {
+            Entry::Call => self.prologue(),
+            Entry::Loop(pc) => self.check_room(pc as usize),
         }
         let first = self.edge(0);
         self.b.ins().jump(first, &[]);
@@ -245,32 +277,53 @@ impl<'a, 'b> Lower<'a, 'b> {
         (self.b, self.exits, self.steps)
     }
 
-    /// Checks limits, and clears scope registers.
-    fn prologue(&mut self) {
+    /// Whether there is room for the frames and windows of all parts.
+    fn has_room(&mut self) -> Value {
         let layout = self.run.layout;
         let limit = self.word(self.run.frame_limit);
         let limit = self.load(limit, 0);
-        let fits = self.b.ins().icmp(IntCC::UnsignedLessThan, self.fp, limit);
+        let last = self.frame_at(self.unit.levels());
+        let fits = self.b.ins().icmp(IntCC::UnsignedLessThan, last, limit);
+        if self.unit.code.nregs as i32 <= layout.small_window {
+            return fits;
+        }
+        let end = self.b.ins().iadd_imm_s(self.base, self.unit.code.nregs as i64 * 8);
+        let limit = self.load_vm(layout.vm_stack_limit);
+        let inside = self.b.ins().icmp(IntCC::UnsignedLessThanOrEqual, end, limit);
+        self.b.ins().band(fits, inside)
+    }
+
+    /// Leaves to the instruction at `pc` if parts have no room: the interpreter
+    /// then sees how far it gets.
+    fn check_room(&mut self, pc: usize) {
+        if self.unit.levels() == 0 {
+            return;
+        }
+        self.pc = pc;
+        let fits = self.has_room();
+        let exit = self.quiet_exit_to(pc);
+        let on = self.b.create_block();
+        self.b.ins().brif(fits, on, &[], exit, &[]);
+        self.b.switch_to_block(on);
+    }
+
+    /// Checks limits, and clears scope registers.
+    fn prologue(&mut self) {
+        let layout = self.run.layout;
         let (good, bad) = (self.b.create_block(), self.b.create_block());
         self.b.set_cold_block(bad);
-        let bytes = self.request.code.nregs as i64 * 8;
-        let fits = if self.request.code.nregs as i32 > layout.small_window {
-            let end = self.b.ins().iadd_imm_s(self.base, bytes);
-            let limit = self.load_vm(layout.vm_stack_limit);
-            let inside = self.b.ins().icmp(IntCC::UnsignedLessThanOrEqual, end, limit);
-            self.b.ins().band(fits, inside)
-        } else {
-            fits
-        };
+        let fits = self.has_room();
         self.b.ins().brif(fits, good, &[], bad, &[]);
         self.b.switch_to_block(bad);
+        let bytes = self.request.body.code.nregs as i64 * 8;
         let end = self.b.ins().iadd_imm_s(self.base, bytes);
         let status = self.helper(Helper::look_before_call, &[self.fp, end]);
         self.bail_unless_done(status);
+        self.check_room(0);
         self.b.ins().jump(good, &[]);
         self.b.switch_to_block(good);
-        let calls = (0..self.request.code.insns.len())
-            .any(|pc| crate::flow::may_call(self.request.code.insns[pc].op));
+        let calls = (0..self.unit.code.insns.len())
+            .any(|pc| crate::flow::may_call(self.unit.code.insns[pc].op));
         if calls {
             // With little stack left the interpreter goes on, which needs none.
             let limit = self.load_vm(layout.vm_native_limit);
@@ -282,7 +335,7 @@ impl<'a, 'b> Lower<'a, 'b> {
             self.b.ins().brif(fits, good, &[], exit, &[]);
             self.b.switch_to_block(good);
         }
-        for register in &self.request.code.scope_regs {
+        for register in &self.unit.parts[0].scope_regs {
             let nil = self.word(special_word(Special::Nil));
             self.store_register(*register, nil);
         }
@@ -293,7 +346,7 @@ impl<'a, 'b> Lower<'a, 'b> {
 
     fn block(&mut self, block: usize) {
         let block = &self.flow.blocks[block];
-        let code = self.request.code;
+        let code = &self.unit.code;
         let mut pc = block.start;
         while pc < block.end {
             self.pc = pc;
@@ -311,7 +364,7 @@ impl<'a, 'b> Lower<'a, 'b> {
             if code.insns[pc].jump().is_none() {
                 self.state.types = after;
             }
-            pc = next(code, pc);
+            pc = self.unit.next(pc);
         }
         let succ = block.succs.first().copied();
         let last = code.insns[self.pc];
@@ -326,7 +379,7 @@ impl<'a, 'b> Lower<'a, 'b> {
     /// Compiles one instruction; `false` if control does not get behind it.
     fn instruction(&mut self, pc: usize) -> bool {
         use Op::*;
-        let insn = self.request.code.insns[pc];
+        let insn = self.unit.code.insns[pc];
         let (a, b) = (insn.a, insn.b);
         match insn.op {
             Move => {
@@ -403,7 +456,11 @@ impl<'a, 'b> Lower<'a, 'b> {
 
     /// The block that is the `way`-th successor of the running instruction.
     fn succ(&self, way: usize) -> usize {
-        let target = crate::flow::targets(self.request.code, self.pc)[way];
+        self.block_at(self.unit.targets(self.pc)[way])
+    }
+
+    /// The block that begins at an instruction.
+    fn block_at(&self, target: usize) -> usize {
         let found = self.flow.blocks.iter().position(|b| b.start == target);
         found.expect("targets of reached jumps begin blocks")
     }
@@ -433,17 +490,17 @@ impl<'a, 'b> Lower<'a, 'b> {
 
     /// The module's variables.
     fn vars(&mut self) -> Value {
-        let cell = self.word(self.request.vars);
+        let cell = self.word(self.unit.part(self.pc).vars);
         self.load(cell, 0)
     }
 
     fn load_const(&mut self, a: u16, index: usize) {
         use gene_isa::datum::Datum;
-        let Some(word) = self.request.consts[index] else {
+        let Some(word) = self.unit.consts[index] else {
             self.step();
             return;
         };
-        match &self.request.code.consts[index] {
+        match &self.unit.code.consts[index] {
             Datum::Float(f) => {
                 let value = self.b.ins().f64const(*f);
                 self.define(a, value, Rep::Float);
@@ -504,18 +561,25 @@ impl<'a, 'b> Lower<'a, 'b> {
         };
     }
 
-    /// Ends the function with the status unless it is `DONE`.
-    fn bail_unless_done(&mut self, status: Value) {
-        let bail = match self.bail {
-            Some(bail) => bail,
-            None => {
-                let bail = self.b.create_block();
-                self.b.set_cold_block(bail);
-                self.b.append_block_param(bail, types::I64);
-                self.bail = Some(bail);
-                bail
-            }
+    /// Where control goes with a status that is not `DONE`.
+    fn bail_block(&mut self) -> ir::Block {
+        let part = self.unit.part_at(self.pc);
+        let known = match self.unit.parts[part].caller {
+            None => &mut self.bail,
+            Some(_) => &mut self.part_bails[part],
         };
+        *known.get_or_insert_with(|| {
+            let bail = self.b.create_block();
+            self.b.set_cold_block(bail);
+            self.b.append_block_param(bail, types::I64);
+            bail
+        })
+    }
+
+    /// Ends the function with the status unless it is `DONE`; in a part, its frame is
+    /// finished first.
+    fn bail_unless_done(&mut self, status: Value) {
+        let bail = self.bail_block();
         let good = self.b.create_block();
         self.b.ins().brif(status, bail, &[status.into()], good, &[]);
         self.b.switch_to_block(good);
@@ -527,6 +591,10 @@ impl<'a, 'b> Lower<'a, 'b> {
             self.drop_scopes();
         }
         let a = insn.a;
+        if self.unit.leaves_part(self.pc) {
+            self.leave_part(a);
+            return;
+        }
         let Some(rep) = self.result else {
             let value = self.boxed(a);
             self.store(value, self.base, 0);

@@ -67,7 +67,7 @@ impl Lower<'_, '_> {
 
     /// The scope of the running function, 0 if there is none.
     fn closure_scope(&mut self) -> Value {
-        let word = self.boxed(0);
+        let word = self.boxed(self.unit.part(self.pc).base);
         let function = self.address(word);
         let offset = self.run.layout.function_scope;
         self.b.ins().load(types::I64, constant(), function, offset)
@@ -113,16 +113,17 @@ impl Lower<'_, '_> {
             NO_SCOPE => self.closure_scope(),
             register => self.scope_in(register),
         };
-        let (this, maker) = (self.boxed(1), self.boxed(0));
+        let base = self.unit.part(self.pc).base;
+        let (this, maker) = (self.boxed(base + 1), self.boxed(base));
         self.safepoint();
-        let proto = self.word(self.request.protos[insn.c as usize]);
+        let proto = self.word(self.unit.protos[insn.c as usize]);
         let value = self.helper(Helper::new_closure, &[proto, scope, this, maker]);
         self.define(insn.a, value, Rep::Value);
     }
 
     /// Gives back the scopes of the frame.
     pub(super) fn drop_scopes(&mut self) {
-        let registers = self.request.code.scope_regs.clone();
+        let registers = self.unit.part(self.pc).scope_regs.clone();
         for register in registers.into_iter().rev() {
             let scope = self.scope_in(register);
             let nil = self.word(special_word(Special::Nil));

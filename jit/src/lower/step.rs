@@ -11,10 +11,11 @@ impl Lower<'_, '_> {
     /// Leaves the instruction to the interpreter; `false` if it ends the path.
     pub(super) fn step(&mut self) -> bool {
         let status = self.run_step();
-        let op = self.request.code.insns[self.pc].op;
+        let op = self.unit.code.insns[self.pc].op;
         if op.ends_path() {
             // It is not done in any case: an exception, or another frame.
-            self.give_back(status);
+            let bail = self.bail_block();
+            self.b.ins().jump(bail, &[status.into()]);
             return false;
         }
         self.bail_unless_done(status);
@@ -39,11 +40,13 @@ impl Lower<'_, '_> {
     fn run_step(&mut self) -> Value {
         self.leave_if_silent();
         self.prepare_call(None);
-        let uses = effects(self.request.code, self.pc).uses;
+        let uses = effects(self.unit, self.pc).uses;
         uses.into_iter().for_each(|register| self.sync(register));
         self.write_pc(self.pc);
-        self.steps.push(self.pc as u32);
-        self.helper(Helper::step, &[self.fp])
+        let part = self.unit.part(self.pc);
+        self.steps.push((part.id, self.unit.local(self.pc) as u32));
+        let frame = self.frame();
+        self.helper(Helper::step, &[frame])
     }
 
     /// Loops rely on that nothing is called where the flow says so: leaves there.
@@ -56,14 +59,14 @@ impl Lower<'_, '_> {
 
     /// What the interpreter wrote lies in the window now.
     fn take_effects(&mut self) {
-        let e = effects(self.request.code, self.pc);
+        let e = effects(self.unit, self.pc);
         for register in e.defs.into_iter().chain(e.clobbers) {
-            if register < self.request.code.nregs {
+            if register < self.unit.code.nregs {
                 self.define_in_window(register);
             }
         }
         if let Some(from) = e.kills {
-            (from..self.request.code.nregs).for_each(|r| self.define_in_window(r));
+            (from..self.unit.code.nregs).for_each(|r| self.define_in_window(r));
         }
         self.state.forget();
     }
@@ -90,6 +93,6 @@ impl Lower<'_, '_> {
     /// Whether a handler covers the running instruction.
     pub(super) fn is_covered(&self) -> bool {
         let pc = self.pc as u32;
-        self.request.code.handlers.iter().any(|h| h.start <= pc && pc < h.end)
+        self.unit.code.handlers.iter().any(|h| h.start <= pc && pc < h.end)
     }
 }

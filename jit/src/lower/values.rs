@@ -99,7 +99,7 @@ impl Lower<'_, '_> {
         let slot = Slot { synced: false, ..slot };
         self.state.slots[register as usize] = slot;
         // Scopes are looked for in the window by whoever unwinds.
-        if self.request.code.scope_regs.contains(&register) {
+        if self.unit.part(self.pc).scope_regs.contains(&register) {
             let word = self.box_slot(slot);
             self.store_register(register, word);
             self.state.slots[register as usize].synced = true;
