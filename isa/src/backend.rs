@@ -391,6 +391,10 @@ layout! {
     vm_pointer_untag
     vm_gc_requested
     vm_cache_epoch
+    /// First of the lists of free scopes, by number of slots, and how many there are.
+    vm_free_scopes
+    scope_classes
+    vm_live_scopes
     // Pointer to the allocation classes, and one class.
     vm_classes
     class_size
@@ -433,6 +437,13 @@ layout! {
     function_code
     function_scope
     function_this
+    function_home
+    function_size
+    /// First half word of the header of functions of this code.
+    code_entry
+    kind_scope
+    /// Count and class, half a word each.
+    scope_count
     scope_parent
     scope_slots
     // Bytes of the head of storage.
@@ -490,13 +501,10 @@ helpers! {
     array_push(array, value);
     /// Adds a slot to a record: moves it to the next shape.
     add_slot(record, shape, value);
-    /// A new scope with so many slots over the parent; a count of `old` is given
-    /// back. Both may be 0.
-    new_scope(parent, slots, old);
+    /// A new scope with so many slots over the parent, which may be 0.
+    new_scope(parent, slots);
     /// Gives a count of a scope back, if it is not 0.
     drop_scope(scope);
-    /// A new function: code, scope or 0, self, function that makes it.
-    new_closure(proto, scope, this, maker);
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ pub struct Effects {
     pub uses: Vec<u16>,
     /// Written in any case.
     pub defs: Vec<u16>,
-    /// Perhaps written.
+    /// Perhaps written: what was there before is never read afterwards.
     pub clobbers: Vec<u16>,
     /// All registers from here on mean nothing afterwards, but for `defs`: the
     /// window of a callee was there.

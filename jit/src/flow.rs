@@ -392,6 +392,7 @@ fn liveness(unit: &Unit) -> Vec<Registers> {
     let count = code.insns.len();
     let mut live = vec![Registers::new(registers); count];
     let all: Vec<_> = (0..count).map(|pc| effects(unit, pc)).collect();
+    let handlers: Vec<_> = (0..count).map(|pc| unit.handlers(pc)).collect();
     let mut changed = true;
     while changed {
         changed = false;
@@ -417,13 +418,12 @@ fn liveness(unit: &Unit) -> Vec<Registers> {
             if let Some(from) = e.kills {
                 set.truncate(from);
             }
-            e.defs.iter().for_each(|r| set.remove(*r));
-            for handler in &code.handlers {
-                if (handler.start as usize) <= pc && pc < handler.end as usize {
-                    let mut caught = live[handler.target as usize].clone();
-                    caught.remove(handler.exception);
-                    set.union(&caught);
-                }
+            // Where a clobbered register is not written, nobody reads it either.
+            e.defs.iter().chain(&e.clobbers).for_each(|r| set.remove(*r));
+            for handler in &handlers[pc] {
+                let mut caught = live[handler.target as usize].clone();
+                caught.remove(handler.exception);
+                set.union(&caught);
             }
             e.uses.iter().for_each(|r| set.insert(*r));
             changed |= live[pc].union(&set);

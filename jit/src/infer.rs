@@ -95,6 +95,9 @@ pub struct Infer<'a> {
     plain_equality: bool,
     /// The signature of the function itself, if it can be called directly.
     pub own: Option<Direct>,
+    /// For each load of a value from memory the instruction soon after that expects a
+    /// Float there.
+    float_uses: Vec<Option<usize>>,
 }
 
 pub(crate) fn is_single(kinds: Kinds) -> bool {
@@ -116,7 +119,8 @@ impl<'a> Infer<'a> {
         let code = &unit.code;
         let feedback = request.body.feedback;
         let plain_equality = request.plain_equality;
-        let mut infer = Infer { unit, code, plain_equality, own: None };
+        let float_uses = (0..code.insns.len()).map(|pc| float_use(unit, pc)).collect();
+        let mut infer = Infer { unit, code, plain_equality, own: None, float_uses };
         if request.entry == Entry::Call && code.params.exact().is_some() {
             let rep = |kinds: &Kinds| Ty::of(*kinds).rep();
             let count = code.params.positional.len();
@@ -429,6 +433,16 @@ impl<'a> Infer<'a> {
         }
     }
 
+    /// The instruction that expects a Float in what the one at `pc` loads from memory.
+    pub fn float_use(&self, pc: usize) -> Option<usize> {
+        self.float_uses[pc]
+    }
+
+    /// The type of what is loaded from memory at `pc`.
+    fn loaded(&self, pc: usize) -> Ty {
+        if self.float_uses[pc].is_some() { Ty::FLOAT } else { Ty::ANY }
+    }
+
     // ---- types -----------------------------------------------------------------
 
     /// The types after the instruction; `false` if control does not get there.
@@ -629,7 +643,7 @@ impl<'a> Infer<'a> {
                 Some(true) => {
                     types[b] = types[b].narrow(Kinds::ARRAY);
                     types[c] = types[c].narrow(Kinds::INT);
-                    types[a] = Ty::ANY;
+                    types[a] = self.loaded(pc);
                 }
                 Some(false) => types[a] = Ty::ANY,
             },
@@ -637,7 +651,7 @@ impl<'a> Infer<'a> {
                 None => return false,
                 Some(true) => {
                     types[b] = types[b].narrow(Kinds::ARRAY);
-                    types[a] = Ty::ANY;
+                    types[a] = self.loaded(pc);
                 }
                 Some(false) => types[a] = Ty::ANY,
             },
@@ -660,7 +674,8 @@ impl<'a> Infer<'a> {
                     if shaped {
                         self.narrow_record(pc, 1, b, types);
                     }
-                    types[a] = Ty::ANY;
+                    let shaped = shaped && self.seen(pc).shapes.len() <= MAX_SHAPES;
+                    types[a] = if shaped { self.loaded(pc) } else { Ty::ANY };
                 }
             },
             GetPropVar => {
@@ -694,6 +709,7 @@ impl<'a> Infer<'a> {
                 Some(true) => self.narrow_record(pc, 0, a, types),
                 Some(false) => {}
             },
+            GetUp | GetScope => types[a] = self.loaded(pc),
             NewArray => types[a] = Ty::of(Kinds::ARRAY),
             NewMap => types[a] = Ty::of(Kinds::MAP),
             Closure => types[a] = Ty::of(Kinds::FUNCTION),
@@ -1049,6 +1065,48 @@ fn special_type(special: Option<Special>) -> Ty {
         _ => Ty::of(Kinds::IMMEDIATE),
     }
 }
+
+/// The instruction behind a load, in the same block, that expects a Float in what was
+/// loaded.
+fn float_use(unit: &Unit, load: usize) -> Option<usize> {
+    use Op::*;
+    let insn = unit.code.insns[load];
+    if !matches!(insn.op, GetIndex | GetIndexI | GetProp | GetUp | GetScope) {
+        return None;
+    }
+    let mut pc = load;
+    for _ in 0..FLOAT_USES {
+        if unit.ends_block(pc) {
+            return None;
+        }
+        pc = unit.next(pc);
+        let user = unit.code.insns[pc];
+        let operands: &[u16] = match user.op {
+            Add | Sub | Mul | Div | Lt | Le => &[1, 2],
+            AddI | SubI | MulI | DivI | Neg => &[1],
+            JumpLt | JumpLe | JumpNotLt | JumpNotLe | LoopLt | LoopLe => &[0, 1],
+            JumpLtI | JumpLeI | JumpGtI | JumpGeI | JumpNotLtI | JumpNotLeI | JumpNotGtI
+            | JumpNotGeI | LoopLtI | LoopLeI | LoopGtI | LoopGeI | CheckMember | CheckFound => &[0],
+            _ => &[],
+        };
+        let registers = [user.a, user.b, user.c];
+        let seen = &unit.seen[pc];
+        let used = operands.iter().map(|i| *i as usize).find(|i| registers[*i] == insn.a);
+        if let Some(operand) = used {
+            let float = seen.kinds[operand] == Kinds::FLOAT && seen.ran && !seen.generic;
+            return float.then_some(pc);
+        }
+        let effects = crate::effects::effects(unit, pc);
+        let mut touched = effects.uses.iter().chain(&effects.defs).chain(&effects.clobbers);
+        if touched.any(|r| *r == insn.a) || effects.kills.is_some_and(|from| from <= insn.a) {
+            return None;
+        }
+    }
+    None
+}
+
+/// How far behind a load its use is looked for.
+const FLOAT_USES: usize = 12;
 
 /// Number of arguments of a plain call.
 pub fn argument_count(insn: Insn) -> u16 {

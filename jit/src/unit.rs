@@ -9,7 +9,7 @@
 //! where machine code leaves, finds each register where it expects it.
 
 use gene_isa::backend::{Body, Callee, Kinds, Request, Seen, Target};
-use gene_isa::{Code, Insn, NO_SCOPE, Op, Role};
+use gene_isa::{Code, Handler, Insn, NO_SCOPE, Op, Role};
 
 use crate::infer::argument_count;
 
@@ -77,6 +77,7 @@ impl Unit {
         let mut code = body.code.clone();
         let nothing: (Vec<Insn>, Vec<u16>) = Default::default();
         (code.insns, code.scope_regs) = nothing;
+        code.handlers = Vec::new();
         (code.consts, code.caches, code.keysets, code.calls, code.checks) = Default::default();
         code.protos = Vec::new();
         let mut unit = Unit {
@@ -130,11 +131,6 @@ impl Unit {
         for pc in start..end {
             let insn = self.code.insns[pc];
             let Some(callee) = called(insn, &self.seen[pc]) else { continue };
-            let covered = self.code.handlers.iter();
-            let mut covered = covered.filter(|h| (h.start as usize) <= pc && pc < h.end as usize);
-            if part == 0 && covered.next().is_some() {
-                continue;
-            }
             let Some(body) = self.find(request, callee.code) else { continue };
             let size = body.code.insns.len();
             let more = self.code.insns.len() - request.body.code.insns.len() + size;
@@ -203,6 +199,13 @@ impl Unit {
         all.calls.extend_from_slice(&code.calls);
         all.checks.extend_from_slice(&code.checks);
         all.scope_regs.extend_from_slice(&scope_regs);
+        all.handlers.extend(code.handlers.iter().map(|handler| Handler {
+            start: handler.start + start as u32,
+            end: handler.end + start as u32,
+            target: handler.target + start as u32,
+            exception: handler.exception + base,
+            ..*handler
+        }));
         all.nregs = all.nregs.max(base + code.nregs);
         self.parts.push(Part {
             start,
@@ -320,6 +323,25 @@ impl Unit {
         insn.op.ends_path() || insn.jump().is_some() || self.inlined(pc).is_some()
     }
 
+    /// The handlers that an exception finds at an instruction or where its part is called,
+    /// and so on.
+    pub fn handlers(&self, mut pc: usize) -> Vec<&Handler> {
+        let mut all = Vec::new();
+        loop {
+            all.extend(self.handlers_in_part(pc));
+            match self.part(pc).caller {
+                Some((_, call)) => pc = call,
+                None => return all,
+            }
+        }
+    }
+
+    /// Those of them in the instruction's own function.
+    pub fn handlers_in_part(&self, pc: usize) -> impl Iterator<Item = &Handler> {
+        let covers = move |h: &&Handler| (h.start as usize) <= pc && pc < h.end as usize;
+        self.code.handlers.iter().filter(covers)
+    }
+
     /// Kinds of a register at a loop header, if they have been noted there.
     pub fn loop_kinds(&self, pc: usize, register: u16) -> Option<Kinds> {
         let part = self.part(pc);
@@ -355,18 +377,16 @@ fn called(insn: Insn, seen: &Seen) -> Option<&Callee> {
     }
 }
 
-/// Whether a function may become part of another one: it is small, handles no
-/// exceptions, and nothing in it needs a frame of its own beyond what parts have.
+/// Whether a function may become part of another one: it is small, and nothing in it needs a frame of its own beyond what parts have.
 pub fn is_inlinable(code: &Code) -> bool {
     use Op::*;
     let plain = |insn: &Insn| {
         !matches!(
             insn.op,
-            Eval | Render | MakeEnv | CallerEval | Await | Yield | Finish | TailCallX | Rethrow
+            Eval | Render | MakeEnv | CallerEval | Await | Yield | Finish | TailCallX
         )
     };
     code.insns.len() <= MAX_INLINED
-        && code.handlers.is_empty()
         && code.params.exact().is_some()
         && !code.kind.is_coroutine()
         && code.insns.iter().all(plain)

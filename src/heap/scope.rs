@@ -28,6 +28,8 @@ pub struct Scope {
 const HEAD: usize = size_of::<Scope>();
 
 impl Scope {
+    /// Offset of the count, which the class follows.
+    pub const COUNT: usize = std::mem::offset_of!(Scope, count);
     /// Offset of the pointer to the enclosing scope.
     pub const PARENT: usize = std::mem::offset_of!(Scope, parent);
     /// Offset of the variables.
@@ -119,6 +121,13 @@ fn layout(slots: usize) -> Layout {
 }
 
 impl Scopes {
+    /// Number of lists of free scopes.
+    pub const CLASSES: usize = CLASSES;
+    /// Offset of the first of them.
+    pub(super) const FREE: usize = std::mem::offset_of!(Scopes, free);
+    /// Offset of the number of scopes that are alive.
+    pub(super) const LIVE: usize = std::mem::offset_of!(Scopes, live);
+
     /// See [`Heap::new_scope`](super::Heap::new_scope).
     #[inline]
     pub fn alloc(&mut self, parent: Option<NonNull<Scope>>, slots: u16) -> NonNull<Scope> {

@@ -139,8 +139,17 @@ impl Note {
                 return false;
             }
         };
-        if self.callees.contains(&(class, callee)) {
+        let code = code_of(callee).unwrap_or(callee);
+        let known =
+            |(at, value): &(u32, Value)| *at == class && (*value == callee || *value == code);
+        if self.callees.iter().any(known) {
             return false;
+        }
+        // Functions of the same code that are made again and again count as one.
+        let same = |(at, value): &&mut (u32, Value)| *at == class && code_of(*value) == Some(code);
+        if let Some(known) = self.callees.iter_mut().find(same) {
+            known.1 = code;
+            return true;
         }
         if self.callees.len() >= MAX_NOTES {
             self.many = true;
@@ -149,6 +158,11 @@ impl Note {
         self.callees.push((class, callee));
         true
     }
+}
+
+/// The code of a function.
+fn code_of(function: Value) -> Option<Value> {
+    Gc::<Function>::from_value(function).map(|f| f.code.value())
 }
 
 /// The kind of a value.

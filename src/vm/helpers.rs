@@ -16,7 +16,7 @@ use super::stack::Frame;
 use crate::heap::header::Header;
 use crate::heap::{Gc, Scope, Shape};
 use crate::object::record::Record;
-use crate::object::{Array, Code, Function, Native};
+use crate::object::{Array, Native};
 use crate::value::Value;
 
 /// The address of a helper.
@@ -33,7 +33,6 @@ pub fn address(helper: Helper) -> usize {
         Helper::add_slot => add_slot as *const () as usize,
         Helper::new_scope => new_scope as *const () as usize,
         Helper::drop_scope => drop_scope as *const () as usize,
-        Helper::new_closure => new_closure as *const () as usize,
     }
 }
 
@@ -239,19 +238,10 @@ unsafe extern "C" fn add_slot(
     0
 }
 
-/// A new scope; a count of `old` is given back.
-unsafe extern "C" fn new_scope(
-    vm: *mut Vm,
-    parent: *mut Scope,
-    slots: u64,
-    old: *mut Scope,
-) -> u64 {
-    // SAFETY: see `step`; the frame holds the counts.
-    let vm = unsafe { &mut *vm };
-    if let Some(old) = NonNull::new(old) {
-        vm.heap.release_scope(old);
-    }
-    vm.heap.new_scope(NonNull::new(parent), slots as u16).as_ptr() as u64
+/// A new scope.
+unsafe extern "C" fn new_scope(vm: *mut Vm, parent: *mut Scope, slots: u64) -> u64 {
+    // SAFETY: see `step`; the frame holds a count of the parent.
+    unsafe { (*vm).heap.new_scope(NonNull::new(parent), slots as u16).as_ptr() as u64 }
 }
 
 /// Gives a count of a scope back.
@@ -261,18 +251,4 @@ unsafe extern "C" fn drop_scope(vm: *mut Vm, scope: *mut Scope) -> u64 {
         unsafe { (*vm).heap.release_scope(scope) };
     }
     0
-}
-
-/// A new function.
-unsafe extern "C" fn new_closure(
-    vm: *mut Vm,
-    proto: *mut Code,
-    scope: *mut Scope,
-    this: Value,
-    maker: Value,
-) -> u64 {
-    // SAFETY: see `step`; the code is kept by the one that makes the function.
-    let (vm, proto) = unsafe { (&mut *vm, Gc::from_ptr(NonNull::new_unchecked(proto))) };
-    let home = vm.home_of(maker);
-    Function::new(&mut vm.heap, proto, NonNull::new(scope), this, home).value().bits()
 }

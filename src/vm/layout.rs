@@ -21,6 +21,8 @@ pub fn fill(layout: &mut Layout) {
     layout.vm_cache_epoch = offset_of!(Vm, cache_epoch) as i32;
     layout.vm_gc_requested = (heap + Heap::REQUESTED) as i32;
     layout.vm_classes = (heap + Heap::CLASSES) as i32;
+    layout.vm_free_scopes = (heap + Heap::FREE_SCOPES) as i32;
+    layout.vm_live_scopes = (heap + Heap::LIVE_SCOPES) as i32;
     layout.frame_pc = offset_of!(Frame, pc) as i32;
     layout.frame_base = offset_of!(Frame, base) as i32;
     layout.frame_code = offset_of!(Frame, code) as i32;

@@ -232,12 +232,7 @@ impl Lower<'_, '_> {
     /// After a call that did not end with `DONE`; goes on at `done` with the
     /// result, or leaves.
     fn finish_call(&mut self, window: u16, rep: Rep, status: Value, done: ir::Block) {
-        if self.is_covered() {
-            let flow = self.flow;
-            for register in flow.live[self.pc].iter().filter(|r| *r < window) {
-                self.sync(register);
-            }
-        }
+        self.sync_covered(window);
         let status = self.b.ins().uextend(types::I64, status);
         let frame = self.frame();
         let status = self.helper(Helper::after_call, &[frame, status]);
@@ -262,6 +257,17 @@ impl Lower<'_, '_> {
             _ => self.b.ins().bitcast(types::F64, ir::MemFlagsData::new(), value),
         };
         self.b.ins().jump(done, &[result.into()]);
+    }
+
+    /// Writes what a handler of exceptions needs of the registers below the window of
+    /// a call.
+    pub(super) fn sync_covered(&mut self, window: u16) {
+        if self.is_covered() {
+            let flow = self.flow;
+            for register in flow.live[self.pc].iter().filter(|r| *r < window) {
+                self.sync(register);
+            }
+        }
     }
 
     /// Registers from the window on mean nothing any more.

@@ -97,6 +97,8 @@ impl Lower<'_, '_> {
             .retain(|s| !block.loop_calls && edges.iter().all(|e| e.state.shapes.contains(s)));
         let keeps = !block.loop_calls;
         state.arrays.retain(|a| keeps && edges.iter().all(|e| e.state.arrays.contains(a)));
+        state.scopes.retain(|s| edges.iter().all(|e| e.state.scopes.contains(s)));
+        state.fresh.clear();
         let mut params = Vec::new();
         for register in 0..state.slots.len() as u16 {
             let i = register as usize;

@@ -34,11 +34,21 @@ impl Lower<'_, '_> {
 
     /// An exit to the instruction at `pc` with the registers as they are now.
     pub(super) fn exit_to(&mut self, pc: usize, reason: &'static str) -> ir::Block {
+        self.exit_blaming(pc, self.pc, reason)
+    }
+
+    /// The same with another instruction to blame than the running one.
+    pub(super) fn exit_blaming(
+        &mut self,
+        pc: usize,
+        blamed: usize,
+        reason: &'static str,
+    ) -> ir::Block {
         let index = self.exits.len();
         let (code, at) = (self.unit.part(pc).id, self.unit.local(pc) as u32);
         // What fails on the way out of a part is the call's fault.
-        let blamed = match self.unit.part_at(pc) == self.unit.part_at(self.pc) {
-            true => self.unit.local(self.pc) as u32,
+        let blamed = match self.unit.part_at(pc) == self.unit.part_at(blamed) {
+            true => self.unit.local(blamed) as u32,
             false => at,
         };
         self.exits.push(Exit { code, pc: at, blamed, reason });

@@ -80,8 +80,7 @@ impl Lower<'_, '_> {
         let array = self.array(b);
         let index = self.int(c);
         let at = self.element(array, index);
-        let value = self.load(at, 0);
-        self.define(a, value, Rep::Value);
+        self.define_loaded(a, at, 0);
     }
 
     pub(super) fn get_index_imm(&mut self, insn: Insn) {
@@ -93,8 +92,7 @@ impl Lower<'_, '_> {
         let array = self.array(b);
         let index = self.b.ins().iconst(types::I64, insn.sc() as i64);
         let at = self.element(array, index);
-        let value = self.load(at, 0);
-        self.define(insn.a, value, Rep::Value);
+        self.define_loaded(insn.a, at, 0);
     }
 
     pub(super) fn set_index(&mut self, insn: Insn) {
@@ -116,8 +114,7 @@ impl Lower<'_, '_> {
             self.guard_mutable(array.address);
         }
         let at = self.element(array, index);
-        let value = self.boxed(source);
-        self.store(value, at, 0);
+        self.store_boxed(source, at, 0);
         if !array.writable {
             self.barrier(array.address, source);
         }
@@ -263,10 +260,11 @@ impl Lower<'_, '_> {
         }
         let record = self.record(1, insn.b);
         let done = self.b.create_block();
-        let result = self.b.append_block_param(done, types::I64);
+        let ty = self.loaded_type();
+        let result = self.b.append_block_param(done, ty);
         self.by_shape(record, shapes, |lower, shaped| {
             let (at, offset) = lower.slot_address(record.1, shaped);
-            let value = lower.load(at, offset);
+            let value = lower.b.ins().load(ty, trusted(), at, offset);
             lower.b.ins().jump(done, &[value.into()]);
         });
         self.b.switch_to_block(done);
@@ -276,7 +274,7 @@ impl Lower<'_, '_> {
             let inline = only.inline || known.is_some_and(|k| k.inline);
             self.note_shape(record.0, Shape { address: only.shape, inline, mutable });
         }
-        self.define(insn.a, result, Rep::Value);
+        self.define_raw(insn.a, result);
     }
 
     pub(super) fn set_prop(&mut self, insn: Insn) {
@@ -290,10 +288,10 @@ impl Lower<'_, '_> {
         if !self.known_shape(record.0).is_some_and(|k| k.mutable) {
             self.guard_mutable(record.1);
         }
-        let value = self.boxed(insn.b);
+        self.fetched(insn.b);
         let done = self.b.create_block();
         self.by_shape(record, shapes, |lower, shaped| {
-            lower.store_slot(record.1, shaped, value);
+            lower.store_slot(record.1, shaped, insn.b);
             lower.b.ins().jump(done, &[]);
         });
         self.b.switch_to_block(done);
@@ -310,12 +308,13 @@ impl Lower<'_, '_> {
     }
 
     /// Stores a slot, which may be new.
-    fn store_slot(&mut self, record: Value, shaped: &Shaped, value: Value) {
+    fn store_slot(&mut self, record: Value, shaped: &Shaped, source: u16) {
         if shaped.next == 0 {
             let (at, offset) = self.slot_address(record, shaped);
-            self.store(value, at, offset);
+            self.store_boxed(source, at, offset);
             return;
         }
+        let value = self.boxed(source);
         let layout = self.run.layout;
         let slot = shaped.slot as i32;
         let inline = self.b.ins().uload8(types::I64, trusted(), record, layout.header_small);
@@ -403,6 +402,7 @@ impl Lower<'_, '_> {
         // was remembered need not be any more.
         self.state = before;
         self.state.arrays.iter_mut().for_each(|(_, parts)| parts.writable = false);
+        self.state.fresh.clear();
     }
 
     pub(super) fn new_collection(&mut self, insn: Insn) {

@@ -67,6 +67,10 @@ pub struct State {
     pub shapes: Vec<(Value, Shape)>,
     /// Words that point to arrays.
     pub arrays: Vec<(Value, ArrayParts)>,
+    /// Words that are scopes, with their addresses.
+    pub scopes: Vec<(Value, Value)>,
+    /// Addresses of scopes made just before: nothing has been collected since.
+    pub fresh: Vec<Value>,
 }
 
 impl State {
@@ -74,6 +78,7 @@ impl State {
     pub fn forget(&mut self) {
         self.shapes.clear();
         self.arrays.clear();
+        self.fresh.clear();
     }
 
     /// Frames from this level on are those of others.
@@ -231,6 +236,8 @@ impl<'a, 'b> Lower<'a, 'b> {
                 returns: 0,
                 shapes: Vec::new(),
                 arrays: Vec::new(),
+                scopes: Vec::new(),
+                fresh: Vec::new(),
             },
             pc: 0,
             result: infer.own.as_ref().map(|own| own.result),

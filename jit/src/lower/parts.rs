@@ -100,6 +100,7 @@ impl Lower<'_, '_> {
             let status = self.b.block_params(block)[0];
             self.state = state;
             self.pc = call;
+            self.sync_covered(part.base);
             let frame = self.frame();
             let status = self.helper(Helper::after_call, &[frame, status]);
             self.bail_unless_done(status);

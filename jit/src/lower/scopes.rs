@@ -2,7 +2,7 @@
 
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{InstBuilder, Value, types};
-use gene_isa::backend::{Helper, Rep};
+use gene_isa::backend::{Helper, Kinds, Rep};
 use gene_isa::value::TAG_SCOPE;
 use gene_isa::{Insn, NO_SCOPE, Op, Special};
 
@@ -14,8 +14,8 @@ impl Lower<'_, '_> {
         match insn.op {
             Op::GetScope => {
                 let scope = self.scope_in(insn.b);
-                let value = self.load(scope, self.run.layout.scope_slots + insn.c as i32 * 8);
-                self.define(insn.a, value, Rep::Value);
+                let offset = self.run.layout.scope_slots + insn.c as i32 * 8;
+                self.define_loaded(insn.a, scope, offset);
             }
             Op::SetScope => {
                 let scope = self.scope_in(insn.b);
@@ -23,8 +23,8 @@ impl Lower<'_, '_> {
             }
             Op::GetUp => {
                 let scope = self.scope_up(insn.c);
-                let value = self.load(scope, self.run.layout.scope_slots + insn.b as i32 * 8);
-                self.define(insn.a, value, Rep::Value);
+                let offset = self.run.layout.scope_slots + insn.b as i32 * 8;
+                self.define_loaded(insn.a, scope, offset);
             }
             Op::SetUp => {
                 let scope = self.scope_up(insn.c);
@@ -42,7 +42,7 @@ impl Lower<'_, '_> {
             Op::NewScope => self.new_scope(insn),
             Op::DropScope => {
                 let scope = self.scope_in(insn.a);
-                self.helper(Helper::drop_scope, &[scope]);
+                self.drop_scope(scope);
                 let nil = self.word(special_word(Special::Nil));
                 self.define(insn.a, nil, Rep::Value);
             }
@@ -54,9 +54,12 @@ impl Lower<'_, '_> {
     /// Address of the scope in a register, 0 if there is none.
     fn scope_in(&mut self, register: u16) -> Value {
         let word = self.boxed(register);
+        if let Some((_, address)) = self.state.scopes.iter().find(|(known, _)| *known == word) {
+            return *address;
+        }
         let tag = self.word(TAG_SCOPE.wrapping_neg());
         let address = self.b.ins().iadd(word, tag);
-        if self.state.types[register as usize].kinds == gene_isa::backend::Kinds::SCOPE {
+        if self.state.types[register as usize].kinds == Kinds::SCOPE {
             return address;
         }
         // Whatever is no scope has bits above the address.
@@ -86,11 +89,16 @@ impl Lower<'_, '_> {
     /// Stores a register into a slot of a scope.
     fn set_slot(&mut self, scope: Value, slot: u16, source: u16) {
         let layout = self.run.layout;
+        self.fetched(source);
+        let at = layout.scope_slots + slot as i32 * 8;
+        if self.state.fresh.contains(&scope) {
+            self.store_boxed(source, scope, at);
+            return;
+        }
         let flags = self.b.ins().uload8(types::I32, trusted(), scope, layout.header_flags);
         let frozen = self.b.ins().band_imm_s(flags, layout.frozen_flag as i64);
         self.exit_if(frozen, "a scope is frozen");
-        let value = self.boxed(source);
-        self.store(value, scope, layout.scope_slots + slot as i32 * 8);
+        self.store_boxed(source, scope, at);
         self.barrier(scope, source);
     }
 
@@ -101,11 +109,88 @@ impl Lower<'_, '_> {
         };
         let old = self.scope_in(insn.a);
         self.safepoint();
-        let slots = self.word(insn.c as u64);
-        let scope = self.helper(Helper::new_scope, &[parent, slots, old]);
+        if self.state.types[insn.a as usize].kinds != Kinds::NIL {
+            self.drop_scope(old);
+        }
+        let scope = self.allocate_scope(parent, insn.c);
         let tag = self.word(TAG_SCOPE);
         let word = self.b.ins().iadd(scope, tag);
+        self.state.scopes.push((word, scope));
+        self.state.fresh.push(scope);
         self.define(insn.a, word, Rep::Value);
+    }
+
+    /// A scope with a count of 1 whose slots are unset: one that has been freed, or what
+    /// the runtime finds.
+    fn allocate_scope(&mut self, parent: Value, slots: u16) -> Value {
+        let layout = self.run.layout;
+        let count = self.word(slots as u64);
+        if slots as i32 >= layout.scope_classes {
+            return self.helper(Helper::new_scope, &[parent, count]);
+        }
+        let vm = self.vm();
+        let list = layout.vm_free_scopes + slots as i32 * 8;
+        let free = self.load(vm, list);
+        let (fast, slow, done) =
+            (self.b.create_block(), self.b.create_block(), self.b.create_block());
+        self.b.set_cold_block(slow);
+        let result = self.b.append_block_param(done, types::I64);
+        self.b.ins().brif(free, fast, &[], slow, &[]);
+        self.b.switch_to_block(slow);
+        let found = self.helper(Helper::new_scope, &[parent, count]);
+        self.b.ins().jump(done, &[found.into()]);
+        self.b.switch_to_block(fast);
+        let next = self.load(free, layout.scope_parent);
+        self.store(next, vm, list);
+        let live = self.load(vm, layout.vm_live_scopes);
+        let more = self.b.ins().iadd_imm_s(live, 1);
+        self.store(more, vm, layout.vm_live_scopes);
+        self.init_header(free, layout.kind_scope, 0, slots as u32);
+        // The class is the number of slots.
+        let counted = self.word(1 | (slots as u64) << 32);
+        self.store(counted, free, layout.scope_count);
+        self.store(parent, free, layout.scope_parent);
+        self.retain(parent);
+        let unset = self.word(special_word(Special::Unset));
+        for slot in 0..slots {
+            self.store(unset, free, layout.scope_slots + slot as i32 * 8);
+        }
+        self.b.ins().jump(done, &[free.into()]);
+        self.b.switch_to_block(done);
+        result
+    }
+
+    /// Takes a count of a scope, unless it is 0.
+    fn retain(&mut self, scope: Value) {
+        let offset = self.run.layout.scope_count;
+        let (there, on) = (self.b.create_block(), self.b.create_block());
+        self.b.ins().brif(scope, there, &[], on, &[]);
+        self.b.switch_to_block(there);
+        let count = self.b.ins().load(types::I32, trusted(), scope, offset);
+        let more = self.b.ins().iadd_imm_s(count, 1);
+        self.store(more, scope, offset);
+        self.b.ins().jump(on, &[]);
+        self.b.switch_to_block(on);
+    }
+
+    /// Gives a count of a scope back, unless it is 0.
+    fn drop_scope(&mut self, scope: Value) {
+        let offset = self.run.layout.scope_count;
+        let (there, on) = (self.b.create_block(), self.b.create_block());
+        let (last, shared) = (self.b.create_block(), self.b.create_block());
+        self.b.ins().brif(scope, there, &[], on, &[]);
+        self.b.switch_to_block(there);
+        let count = self.b.ins().load(types::I32, trusted(), scope, offset);
+        let one = self.b.ins().icmp_imm_s(IntCC::Equal, count, 1);
+        self.b.ins().brif(one, last, &[], shared, &[]);
+        self.b.switch_to_block(shared);
+        let less = self.b.ins().iadd_imm_s(count, -1);
+        self.store(less, scope, offset);
+        self.b.ins().jump(on, &[]);
+        self.b.switch_to_block(last);
+        self.helper(Helper::drop_scope, &[scope]);
+        self.b.ins().jump(on, &[]);
+        self.b.switch_to_block(on);
     }
 
     fn closure(&mut self, insn: Insn) {
@@ -116,8 +201,20 @@ impl Lower<'_, '_> {
         let base = self.unit.part(self.pc).base;
         let (this, maker) = (self.boxed(base + 1), self.boxed(base));
         self.safepoint();
+        let layout = self.run.layout;
+        let function = self.allocate(layout.function_size as usize, true);
         let proto = self.word(self.unit.protos[insn.c as usize]);
-        let value = self.helper(Helper::new_closure, &[proto, scope, this, maker]);
+        self.init_header(function, layout.kind_function, 0, 0);
+        let entry = self.b.ins().load(types::I32, constant(), proto, layout.code_entry);
+        self.store(entry, function, layout.header_extra);
+        self.store(proto, function, layout.function_code);
+        self.store(scope, function, layout.function_scope);
+        self.store(this, function, layout.function_this);
+        let maker = self.address(maker);
+        let home = self.load(maker, layout.function_home);
+        self.store(home, function, layout.function_home);
+        self.retain(scope);
+        let value = self.pointer(function);
         self.define(insn.a, value, Rep::Value);
     }
 
@@ -128,12 +225,7 @@ impl Lower<'_, '_> {
             let scope = self.scope_in(register);
             let nil = self.word(special_word(Special::Nil));
             self.store_register(register, nil);
-            let (there, on) = (self.b.create_block(), self.b.create_block());
-            self.b.ins().brif(scope, there, &[], on, &[]);
-            self.b.switch_to_block(there);
-            self.helper(Helper::drop_scope, &[scope]);
-            self.b.ins().jump(on, &[]);
-            self.b.switch_to_block(on);
+            self.drop_scope(scope);
         }
     }
 }

@@ -92,7 +92,6 @@ impl Lower<'_, '_> {
 
     /// Whether a handler covers the running instruction.
     pub(super) fn is_covered(&self) -> bool {
-        let pc = self.pc as u32;
-        self.unit.code.handlers.iter().any(|h| h.start <= pc && pc < h.end)
+        self.unit.handlers_in_part(self.pc).next().is_some()
     }
 }

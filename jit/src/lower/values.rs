@@ -1,7 +1,7 @@
 //! Registers as machine values: boxing, unboxing, guards.
 
 use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
-use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Value, types};
+use cranelift_codegen::ir::{self, InstBuilder, MemFlagsData, Value, types};
 use gene_isa::backend::{Kinds, Rep};
 use gene_isa::value::{INT_BIAS, INT_FLOOR, NAN, TAG_POINTER};
 
@@ -124,6 +124,62 @@ impl Lower<'_, '_> {
             self.store_register(register, word);
             self.state.slots[register as usize].synced = true;
         }
+    }
+
+    // ---- memory --------------------------------------------------------------------
+
+    /// Machine type in which the running instruction loads a value from memory.
+    pub(super) fn loaded_type(&self) -> ir::Type {
+        if self.infer.float_use(self.pc).is_some() { types::F64 } else { types::I64 }
+    }
+
+    /// The register becomes the word at an address.
+    pub(super) fn define_loaded(&mut self, register: u16, from: Value, offset: i32) {
+        let ty = self.loaded_type();
+        let value = self.b.ins().load(ty, trusted(), from, offset);
+        self.define_raw(register, value);
+    }
+
+    /// The register becomes a word that was loaded as [`Lower::loaded_type`] says. If that
+    /// is a float, but no Float, the interpreter goes on behind the load.
+    pub(super) fn define_raw(&mut self, register: u16, value: Value) {
+        let Some(user) = self.infer.float_use(self.pc) else {
+            self.define(register, value, Rep::Value);
+            return;
+        };
+        let word = self.b.ins().bitcast(types::I64, MemFlagsData::new(), value);
+        let before = self.state.slots[register as usize];
+        self.define(register, word, Rep::Value);
+        let exit = self.exit_blaming(self.unit.next(self.pc), user, "a Float was expected");
+        self.state.slots[register as usize] = before;
+        let good = self.b.ins().fcmp(FloatCC::Ordered, value, value);
+        let on = self.b.create_block();
+        self.b.ins().brif(good, on, &[], exit, &[]);
+        self.b.switch_to_block(on);
+        self.define(register, value, Rep::Float);
+    }
+
+    /// Stores the register's value as a word.
+    pub(super) fn store_boxed(&mut self, register: u16, to: Value, offset: i32) {
+        let slot = self.fetched(register);
+        let (Some(value), Rep::Float) = (slot.val, slot.rep) else {
+            let word = self.box_slot(slot);
+            self.store(word, to, offset);
+            return;
+        };
+        let (nan, number, on) =
+            (self.b.create_block(), self.b.create_block(), self.b.create_block());
+        self.b.set_cold_block(nan);
+        let is_nan = self.b.ins().fcmp(FloatCC::Unordered, value, value);
+        self.b.ins().brif(is_nan, nan, &[], number, &[]);
+        self.b.switch_to_block(nan);
+        let word = self.word(NAN);
+        self.store(word, to, offset);
+        self.b.ins().jump(on, &[]);
+        self.b.switch_to_block(number);
+        self.store(value, to, offset);
+        self.b.ins().jump(on, &[]);
+        self.b.switch_to_block(on);
     }
 
     // ---- boxes ---------------------------------------------------------------
