@@ -1,5 +1,6 @@
 //! The Gene language runtime.
 #![allow(missing_docs)]
+pub mod bench;
 pub mod cli;
 pub mod compiler;
 pub mod diag;

@@ -25,10 +25,11 @@ fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     arguments.test_threads.get_or_insert(THREADS);
 
-    let suites: [(&str, Vec<Trial>); 11] = [
+    let suites: [(&str, Vec<Trial>); 12] = [
         ("format", suite::format::trials()),
         ("layering", suite::layering::trials()),
         ("cli", suite::cli::trials()),
+        ("bench", suite::bench::trials()),
         ("errors", suite::errors::trials()),
         ("lang", suite::lang::trials()),
         ("examples", suite::examples::trials()),

@@ -96,6 +96,8 @@ Defer("function", "duration") "`gene/defer`: future"
 WaitUntil("function", "timeout", "interval") "`gene/wait_until`: future"
 TopLevelTurn() "after a form of the top level: runs the ready queue (8.7) if the module is the main program; nil"
 LoopTurn() "after each 100 iterations of a loop of the top level: one turn without sleeping (8.7) if the module is the main program; nil"
+// ---- benchmarks --------------------------------------------------------
+Bench("name", "body", "setup", "calls", "awaits", "inputs") "`bench`: functions that run the body once, make an input or nil, run it often, await it often, make inputs; nil"
 // ---- modules -----------------------------------------------------------
 Import("descriptor") "finds and compiles the module that the descriptor (a map datum) names; a function that runs it, or does nothing if it has run"
 Imported("function", "result") "after the call of what `Import` gave: the module counts as loaded; the module"

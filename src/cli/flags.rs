@@ -70,6 +70,11 @@ pub enum Command {
     Run(RunArgs),
     /// Run a text and print its value
     Eval(EvalArgs),
+    /// Measure the benchmarks of a program
+    ///
+    /// A benchmark is written (bench "name" body...). FILE is `-` for standard input.
+    #[command(override_usage = "gene bench [OPTIONS] FILE [ARG]...")]
+    Bench(BenchArgs),
     /// Start a prompt
     Repl(ReplArgs),
     /// Print the syntax tree of a program, a line for each form
@@ -93,6 +98,50 @@ pub struct RunArgs {
 
     /// The program, and what it finds in `$args`
     #[arg(value_names = ["FILE", "ARG"], num_args = 1.., trailing_var_arg = true)]
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub program: Vec<OsString>,
+}
+
+/// `gene bench`.
+#[derive(Debug, Args)]
+pub struct BenchArgs {
+    /// Measure only benchmarks with this in their names
+    #[arg(long, value_name = "TEXT", help_heading = "Measuring")]
+    pub filter: Option<String>,
+
+    /// How long each is measured
+    #[arg(long, value_name = "SECONDS", value_parser = parse_seconds, default_value = "1")]
+    #[arg(help_heading = "Measuring")]
+    pub time: f64,
+
+    /// How long each runs before, at least: until nothing more becomes machine code
+    #[arg(long, value_name = "SECONDS", value_parser = parse_seconds, default_value = "0.5")]
+    #[arg(help_heading = "Measuring")]
+    pub warm_up: f64,
+
+    /// Keep the run by this name, beside the program
+    #[arg(long, value_name = "NAME", help_heading = "Comparing")]
+    pub save: Option<String>,
+
+    /// Compare with a run that was kept, by its name or its file
+    #[arg(long, value_name = "NAME", help_heading = "Comparing")]
+    pub compare: Option<String>,
+
+    /// Changes up to this many percent are noise
+    #[arg(long, value_name = "PERCENT", value_parser = parse_percent, default_value = "5")]
+    #[arg(help_heading = "Comparing")]
+    pub noise: f64,
+
+    /// Write the run to this file
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Comparing")]
+    pub json: Option<PathBuf>,
+
+    /// How the program runs.
+    #[command(flatten)]
+    pub flags: ProgramFlags,
+
+    /// The program, and what it finds in `$args`
+    #[arg(value_names = ["FILE", "ARG"], num_args = 1.., trailing_var_arg = true, required = true)]
     #[arg(value_hint = ValueHint::FilePath)]
     pub program: Vec<OsString>,
 }
@@ -333,6 +382,24 @@ pub enum Dump {
     Clif,
     /// Machine code of what is compiled
     Asm,
+}
+
+/// A number of seconds, from a thousandth to an hour.
+fn parse_seconds(text: &str) -> Result<f64, String> {
+    let seconds: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
+    match (0.001..=3600.0).contains(&seconds) {
+        true => Ok(seconds),
+        false => Err("not between 0.001 and 3600".to_owned()),
+    }
+}
+
+/// Percent.
+fn parse_percent(text: &str) -> Result<f64, String> {
+    let percent: f64 = text.parse().map_err(|_| "not a number of percent".to_owned())?;
+    match (0.0..=1000.0).contains(&percent) {
+        true => Ok(percent),
+        false => Err("not between 0 and 1000".to_owned()),
+    }
 }
 
 /// A number of bytes: digits, and `k`, `m` or `g` for powers of 1024.

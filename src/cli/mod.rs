@@ -4,6 +4,7 @@
 //! - `mod.rs`: which command does what
 //! - `run`: programs, texts, and what the prompt talks to
 //! - `repl`: the prompt
+//! - `bench`: benchmarks of a program
 //! - `stats`: times and counters
 //! - `inspect`: what the stages make of a program, without running it
 //! - `lexer`: the words and brackets of a text, for colours and listings
@@ -12,6 +13,7 @@
 //! - `documents`: manual page and completions
 #![forbid(unsafe_code)]
 
+mod bench;
 mod deps;
 mod documents;
 pub mod flags;
@@ -106,6 +108,7 @@ fn execute(cli: Cli) -> io::Result<ExitCode> {
             Some((text, rest)) => run::text(&args.flags, &text.to_string_lossy(), rest, color),
             None => usage(ErrorKind::MissingRequiredArgument, "TEXT is missing"),
         },
+        Some(Command::Bench(args)) => bench::run(&args, color),
         Some(Command::Repl(args)) => run::prompt(&args.flags, color),
         None => run_program(&cli.run, color, true),
     }

@@ -29,7 +29,18 @@ pub fn file(
     args: &[OsString],
     color: Color,
 ) -> io::Result<ExitCode> {
-    program(flags, Inspection::load(path), args, color, true, |_, _| Ok(()))
+    file_with(flags, path, args, color, |_| ())
+}
+
+/// The same with an engine that is prepared.
+pub fn file_with(
+    flags: &ProgramFlags,
+    path: &Path,
+    args: &[OsString],
+    color: Color,
+    before: impl FnOnce(&mut Engine),
+) -> io::Result<ExitCode> {
+    program(flags, Inspection::load(path), args, color, true, before, |_, _| Ok(()))
 }
 
 /// Runs a text and prints its value.
@@ -39,12 +50,18 @@ pub fn text(
     args: &[OsString],
     color: Color,
 ) -> io::Result<ExitCode> {
-    program(flags, Inspection::of_text("<eval>", text), args, color, false, |engine, value| {
-        match shown(engine, value) {
+    program(
+        flags,
+        Inspection::of_text("<eval>", text),
+        args,
+        color,
+        false,
+        |_| (),
+        |engine, value| match shown(engine, value) {
             Some(text) => writeln!(engine.vm.out, "{text}"),
             None => Ok(()),
-        }
-    })
+        },
+    )
 }
 
 /// Starts a prompt.
@@ -65,6 +82,7 @@ fn program(
     args: &[OsString],
     color: Color,
     strict: bool,
+    before: impl FnOnce(&mut Engine),
     then: impl FnOnce(&mut Engine, Value) -> io::Result<()>,
 ) -> io::Result<ExitCode> {
     let clock = Clock::start();
@@ -74,6 +92,7 @@ fn program(
     }
     let args: Vec<String> = args.iter().map(|a| a.to_string_lossy().into_owned()).collect();
     let mut engine = engine(flags);
+    before(&mut engine);
     let look = Look::of(flags, color);
     let interrupted = watch_for_user(&engine);
     let end = match engine.run(program.name(), program.text(), &args) {

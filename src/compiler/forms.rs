@@ -274,6 +274,7 @@ impl Lower<'_> {
             "eval" => self.eval_form(place, c, false),
             "$render" => self.eval_form(place, c, true),
             "$caller_eval" => self.caller_eval_form(place, c),
+            "bench" if self.lookup(name).is_none() => self.bench_form(place, g),
             "async" => self.async_form(place, g),
             "await" => self.await_form(place, g),
             "yield" => self.yield_form(place, c),

@@ -8,7 +8,7 @@
 //! - `lower`: state of the front half; then a file a family of forms: `forms`
 //!   (dispatch), `infix`, `variables`, `cond`, `loops`, `calls`, `functions`,
 //!   `tries`, `paths`, `patterns`, `types`, `case`, `enums`, `classes`,
-//!   `interfaces`, `coroutines`, `modules`, `comptime`; `check` warns of types
+//!   `interfaces`, `coroutines`, `benches`, `modules`, `comptime`; `check` warns of types
 //! - `data`: quoting
 //! - `emit`: instructions, labels, registers, tables of one function
 //! - `generate`: functions, scopes, statements, values; then `gen_ops`,
@@ -18,6 +18,7 @@
 //! diagnostics, never a panic.
 #![forbid(unsafe_code)]
 
+mod benches;
 mod calls;
 mod case;
 mod check;

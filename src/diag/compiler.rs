@@ -319,6 +319,29 @@ pub fn scope_handle(span: Span) -> Diagnostic {
     error(span, "gene/scope requires a list with one name or none: `(gene/scope [s] ...)`")
 }
 
+// Benchmarks.
+
+/// A name that is no string.
+pub fn bench_name(span: Span) -> Diagnostic {
+    error(span, "bench: a name is a string: `(bench \"name\" body...)`")
+}
+
+/// A property that means nothing.
+pub fn bench_property(span: Span, name: &str) -> Diagnostic {
+    error(span, format!("bench has no property ^{name}: there are ^setup and ^as"))
+}
+
+/// `^as` that is no name.
+pub fn bench_as(span: Span) -> Diagnostic {
+    error(span, "bench: ^as takes the name for what ^setup gives")
+}
+
+/// `^setup` or `^as` alone.
+pub fn bench_setup(span: Span) -> Diagnostic {
+    error(span, "bench: ^setup and ^as go together")
+        .hint("`(bench \"name\" ^setup (make) ^as x body...)` gives each run a new x")
+}
+
 // Enums and `case`.
 
 /// `when` without a value.

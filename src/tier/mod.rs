@@ -274,4 +274,8 @@ impl Tier for Cranelift {
     fn watched(&self) -> u32 {
         if self.options.eager { 0 } else { WATCHED }
     }
+
+    fn compiling_ns(&self) -> u64 {
+        self.report(|report| report.totals().2)
+    }
 }

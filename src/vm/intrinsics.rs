@@ -144,6 +144,7 @@ impl Vm {
             | TopLevelTurn | LoopTurn => {
                 return self.event_loop()?.intrinsic(self, which, args, code);
             }
+            Bench => return super::bench::intrinsic(self, args),
             // ---- modules -------------------------------------------------------------
             Import => return self.import(code, a(0)),
             Imported => return self.imported(a(0)),

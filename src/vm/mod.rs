@@ -10,6 +10,7 @@
 
 mod adapter;
 pub mod arith;
+pub mod bench;
 pub mod call;
 pub mod classes;
 mod construct;
@@ -336,6 +337,8 @@ pub struct Vm {
     pub host: Option<std::rc::Rc<dyn Host>>,
     /// The event loop.
     pub event_loop: Option<std::rc::Rc<dyn EventLoop>>,
+    /// Who measures benchmarks.
+    pub bencher: Option<std::rc::Rc<dyn bench::Bencher>>,
     /// The ready queue, and what runs.
     pub tasks: Tasks,
     /// Tasks that have ended and that nothing refers to, for the next ones.
@@ -419,6 +422,7 @@ impl Vm {
             no_type_check: false,
             host: None,
             event_loop: None,
+            bencher: None,
             tasks: Tasks::default(),
             any_code: None,
             pending: None,

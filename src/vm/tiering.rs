@@ -49,6 +49,9 @@ pub trait Tier {
 
     /// Instructions that are noted before something is compiled.
     fn watched(&self) -> u32;
+
+    /// Nanoseconds of compiling so far: as long as they grow, things become faster.
+    fn compiling_ns(&self) -> u64;
 }
 
 /// What the vm keeps for the compiled tier.

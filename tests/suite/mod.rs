@@ -5,6 +5,7 @@ pub mod modes;
 pub mod process;
 pub mod tasks;
 
+pub mod bench;
 pub mod cli;
 pub mod conformance;
 pub mod documents;
