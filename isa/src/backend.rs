@@ -162,6 +162,8 @@ pub struct Callee {
     pub nregs: u16,
     /// Whether scope registers have to be cleared.
     pub scopes: bool,
+    /// Whether it is known to be over no scope.
+    pub scopeless: bool,
     /// Compiled code.
     pub direct: Option<Direct>,
 }
@@ -212,6 +214,8 @@ pub enum KnownNative {
     ArraySize,
     /// `(math/sqrt x)`
     Sqrt,
+    /// `(__callable f "name")`: raises unless `f` can be called.
+    Callable,
 }
 
 /// A shape of records whose member was accessed.
@@ -302,10 +306,47 @@ pub struct Request<'a> {
     pub plain_equality: bool,
     /// Where it will be entered.
     pub entry: Entry,
+    /// Number of its first exit: they are numbered through all compiled code.
+    pub first_exit: usize,
+}
+
+/// Words that an exit hands over, at most.
+pub const EXIT_VALUES: usize = 96;
+
+/// What an object that is made at an exit refers to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Piece {
+    /// A word among the vm's exit values; of scopes the address, or 0.
+    Value(u16),
+    /// Another such object.
+    Object(u16),
+}
+
+/// An object that machine code has not made so far.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Rebuilt {
+    /// A scope.
+    Scope {
+        /// The enclosing one, which comes before it.
+        parent: Option<Piece>,
+        /// The variables.
+        slots: Vec<Piece>,
+    },
+    /// A function.
+    Function {
+        /// Address of its code object.
+        code: u64,
+        /// Its scope.
+        scope: Option<Piece>,
+        /// Its receiver when called without one.
+        this: Piece,
+        /// The class whose method it is, or nil.
+        home: Piece,
+    },
 }
 
 /// Why compiled code goes back to the interpreter at a place.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Exit {
     /// Address of the code object of the function that it lies in: the one compiled, or
     /// one that has become part of it.
@@ -314,8 +355,12 @@ pub struct Exit {
     pub pc: u32,
     /// Instruction whose assumption has failed: that one, or the call before it.
     pub blamed: u32,
-    /// In words.
+    /// In words; empty if no assumption has failed.
     pub reason: &'static str,
+    /// Objects that have to be made.
+    pub rebuilt: Vec<Rebuilt>,
+    /// Registers of the function's window that hold them, with their numbers.
+    pub held: Vec<(u16, u16)>,
 }
 
 /// Machine code in executable memory.
@@ -327,8 +372,8 @@ pub struct CompiledCode {
     pub direct: Option<Direct>,
     /// Bytes of machine code.
     pub bytes: usize,
-    /// The places where it may go back; [`status::INTERPRET`] says which, see
-    /// [`status::exit`].
+    /// The places where it may go back; [`status::INTERPRET`] says which, counted from
+    /// [`Request::first_exit`], see [`status::exit`].
     pub exits: Vec<Exit>,
     /// Instructions that the interpreter runs for it, with the addresses of their code objects.
     pub steps: Vec<(u64, u32)>,
@@ -390,6 +435,8 @@ layout! {
     vm_int_unbias
     vm_pointer_untag
     vm_gc_requested
+    /// Words that exits hand over.
+    vm_exit_values
     vm_cache_epoch
     /// First of the lists of free scopes, by number of slots, and how many there are.
     vm_free_scopes

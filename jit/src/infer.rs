@@ -421,6 +421,7 @@ impl<'a> Infer<'a> {
                 KnownNative::ArraySize => Ty::int(0, u32::MAX as i64),
                 KnownNative::ArrayAdd => Ty::of(Kinds::ARRAY),
                 KnownNative::Sqrt => Ty::FLOAT,
+                KnownNative::Callable => Ty::of(Kinds::NIL),
                 _ => Ty::ANY,
             },
             CallPlan::New(_) => Ty::of(Kinds::INSTANCE),
@@ -807,7 +808,7 @@ impl<'a> Infer<'a> {
         let seen = self.seen(pc);
         let silent = |target: &Target| match target {
             Target::Native { known, .. } => {
-                matches!(known, KnownNative::Sqrt | KnownNative::ArraySize)
+                matches!(known, KnownNative::Sqrt | KnownNative::ArraySize | KnownNative::Callable)
             }
             _ => false,
         };

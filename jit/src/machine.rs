@@ -258,7 +258,8 @@ fn write_wrapper(
     b.switch_to_block(refuse);
     let first = b.ins().iconst(types::I64, request.body.insns as i64);
     b.ins().store(trusted, first, fp, layout.frame_pc);
-    let status = b.ins().iconst(types::I64, status::exit(ARGUMENTS) as i64);
+    b.ins().store(trusted, fp, vm, layout.vm_fp);
+    let status = b.ins().iconst(types::I64, status::exit(request.first_exit + ARGUMENTS) as i64);
     b.ins().return_(&[status]);
 }
 

@@ -43,10 +43,21 @@ pub struct Part {
     pub vars: u64,
     /// Registers for scopes.
     pub scope_regs: Vec<u16>,
+    /// Whether it is known to be over no scope.
+    pub scopeless: bool,
     /// Kinds of registers at loop headers, counted from the window.
     loops: Vec<(u32, Vec<Kinds>)>,
     /// Part that has made this one by a tail call, and so on: for the limit of nesting.
     from: Option<usize>,
+}
+
+/// Where a part goes; see [`Part`].
+struct Place {
+    base: u16,
+    level: u16,
+    caller: Option<(usize, usize)>,
+    from: Option<usize>,
+    scopeless: bool,
 }
 
 /// See the module.
@@ -90,7 +101,7 @@ impl Unit {
             part_at: Vec::new(),
             inlined: Vec::new(),
         };
-        unit.add(body, 0, 0, None, None);
+        unit.add(body, Place { base: 0, level: 0, caller: None, from: None, scopeless: false });
         let mut part = 0;
         while part < unit.parts.len() {
             unit.inline_calls(request, part);
@@ -121,6 +132,7 @@ impl Unit {
             epoch: 0,
             plain_equality: true,
             entry: gene_isa::backend::Entry::Call,
+            first_exit: 0,
         })
     }
 
@@ -131,6 +143,7 @@ impl Unit {
         for pc in start..end {
             let insn = self.code.insns[pc];
             let Some(callee) = called(insn, &self.seen[pc]) else { continue };
+            let scopeless = callee.scopeless;
             let Some(body) = self.find(request, callee.code) else { continue };
             let size = body.code.insns.len();
             let more = self.code.insns.len() - request.body.code.insns.len() + size;
@@ -147,7 +160,7 @@ impl Unit {
                 && (!tail || level > 0);
             if fits {
                 self.inlined[pc] = Some(self.parts.len() as u16);
-                self.add(body, base, level, caller, Some(part));
+                self.add(body, Place { base, level, caller, from: Some(part), scopeless });
             }
         }
     }
@@ -170,14 +183,8 @@ impl Unit {
         found
     }
 
-    fn add(
-        &mut self,
-        body: &Body,
-        base: u16,
-        level: u16,
-        caller: Option<(usize, usize)>,
-        from: Option<usize>,
-    ) {
+    fn add(&mut self, body: &Body, place: Place) {
+        let Place { base, level, caller, from, scopeless } = place;
         let start = self.code.insns.len();
         let code = body.code;
         let number = self.parts.len() as u16;
@@ -216,6 +223,7 @@ impl Unit {
             insns: body.insns,
             vars: body.vars,
             scope_regs,
+            scopeless,
             loops: body.feedback.loops.clone(),
             from,
         });

@@ -43,7 +43,14 @@ fn compile(code: &Code, feedback: &Feedback, entry: Entry) -> Result<CompiledCod
         protos: &[],
         feedback,
     };
-    jit.compile(Request { body, inlinable: &[], epoch: 1, plain_equality: true, entry })
+    jit.compile(Request {
+        body,
+        inlinable: &[],
+        epoch: 1,
+        plain_equality: true,
+        entry,
+        first_exit: 0,
+    })
 }
 
 fn compiled(text: &str, operands: [Kinds; 3], params: &[Kinds]) -> CompiledCode {
@@ -108,6 +115,7 @@ fn recursion_becomes_part_of_the_function() {
             exact: Some(1),
             nregs: 8,
             scopes: false,
+            scopeless: true,
             direct: None,
         }));
     }

@@ -88,7 +88,8 @@ pub fn install(vm: &mut Vm) {
     system::install(vm);
     time::install(vm);
     vm_stats::install(vm);
-    for (native, known) in arrays::KNOWN.into_iter().chain(numbers::KNOWN) {
+    let all = arrays::KNOWN.into_iter().chain(numbers::KNOWN).chain(objects::KNOWN);
+    for (native, known) in all {
         vm.known_natives.insert(crate::object::NativePtr::from_fn(native).0, known);
     }
 }

@@ -1,6 +1,8 @@
 //! What every value can do (2.7, 2.8), classes, functions, namespaces, and
 //! the natives that the prelude is written with.
 
+use gene_isa::backend::KnownNative;
+
 use super::*;
 use crate::object::{BoundMethod, Function, Interception, Kind, Namespace};
 use crate::object::{foreign, kind_of, misc, string};
@@ -220,6 +222,9 @@ fn add_member(vm: &mut Vm, args: Args) -> Outcome {
     class.members.set(&mut vm.heap, name, args.get(2));
     Ok(Value::NIL)
 }
+
+/// Natives that machine code can do without.
+pub(super) const KNOWN: [(NativeFn, KnownNative); 1] = [(check_callable, KnownNative::Callable)];
 
 /// `(__callable f "map")`
 fn check_callable(vm: &mut Vm, args: Args) -> Outcome {

@@ -16,7 +16,7 @@ use std::io::Write;
 use std::rc::Rc;
 use std::time::Instant;
 
-use gene_isa::backend::{Backend, Direct, Entry, Helper, Refusal, Request};
+use gene_isa::backend::{Backend, Direct, Entry, Exit, Helper, Refusal, Request};
 use gene_jit::Jit;
 use hashbrown::HashMap;
 use rustc_hash::FxBuildHasher;
@@ -67,14 +67,6 @@ type Id = usize;
 
 fn id(code: Gc<Code>) -> Id {
     code.as_ptr() as Id
-}
-
-/// The code object at an address that machine code knows.
-fn code_at(address: u64) -> Gc<Code> {
-    let address = std::ptr::NonNull::new(address as *mut Code).expect("code has an address");
-    // SAFETY: the code generator only knows addresses from snapshots, whose code is
-    // kept alive as a constant of the machine code.
-    unsafe { Gc::from_ptr(address) }
 }
 
 /// The machine code there is.
@@ -195,6 +187,7 @@ impl Cranelift {
         let compiled = &state.compiled;
         let mut snapshot =
             Snapshot { vm, compiled, code, constants: Vec::new(), inlinable: Vec::new() };
+        let first_exit = state.report.exits_made();
         let body = snapshot.body(code);
         let inlinable = snapshot.inlinable();
         let constants = snapshot.constants;
@@ -206,6 +199,7 @@ impl Cranelift {
             epoch: vm.cache_epoch,
             plain_equality: vm.has_plain_equality(),
             entry,
+            first_exit,
         };
         let made = self.jit.borrow_mut().compile(request)?;
         vm.tiers.constants.extend(constants);
@@ -248,7 +242,7 @@ impl Tier for Cranelift {
     fn left(&self, code: Gc<Code>, entry: Entry, at: (Gc<Code>, u32), exit: usize) -> bool {
         let mut state = self.state.borrow_mut();
         let (inner, pc) = at;
-        let pc = state.report.left((id(code), entry), (id(inner), pc), exit);
+        let pc = state.report.left(exit).unwrap_or(pc);
         let limit = if self.options.eager { 2 } else { MAX_EXITS };
         let count = state.exits.entry((id(inner), pc)).or_default();
         *count += 1;
@@ -262,6 +256,10 @@ impl Tier for Cranelift {
             note.trouble = note.trouble.saturating_add(1);
         }
         state.versions.get(&(id(code), entry)).is_none_or(|v| *v < MAX_VERSIONS)
+    }
+
+    fn exit(&self, number: usize) -> Option<Rc<Exit>> {
+        self.state.borrow().report.exit(number)
     }
 
     fn thresholds(&self) -> (u32, u32) {

@@ -2,15 +2,17 @@
 //! left and why.
 
 use std::fmt::Write;
+use std::rc::Rc;
 
 use gene_isa::backend::{Entry, Exit, Refusal};
 use hashbrown::HashMap;
 use rustc_hash::FxBuildHasher;
 
-use super::{Id, code_at, id};
+use super::{Id, id};
 use crate::heap::Gc;
 use crate::object::Code;
 use crate::vm::Vm;
+use crate::vm::tiering::code_at;
 
 /// What became of one function or loop.
 pub enum Event {
@@ -37,11 +39,19 @@ struct Line {
     refusal: Option<String>,
 }
 
+/// An exit of some machine code, and how often it was taken.
+struct Taken {
+    of: (Id, Entry),
+    exit: Rc<Exit>,
+    count: u64,
+}
+
 /// Everything that happened.
 #[derive(Default)]
 pub struct Report {
     lines: Vec<((Id, Entry), Line)>,
-    exits: HashMap<(Id, Entry), Vec<(Exit, u64)>, FxBuildHasher>,
+    /// By number, with how often each was taken.
+    exits: Vec<Taken>,
     places: HashMap<(Id, u32), String, FxBuildHasher>,
     /// Instructions that the interpreter runs for compiled code, with places.
     steps: HashMap<(Id, Entry), Vec<String>, FxBuildHasher>,
@@ -54,7 +64,7 @@ impl Report {
             Entry::Call => 0,
             Entry::Loop(pc) => pc,
         };
-        for (exit, _) in self.exits.get(&key).into_iter().flatten() {
+        for Taken { exit, .. } in self.exits.iter().filter(|taken| taken.of == key) {
             let place = vm.place_of(code_at(exit.code), exit.pc);
             self.places.insert((exit.code as Id, exit.pc), place.unwrap_or_default());
         }
@@ -75,17 +85,20 @@ impl Report {
         }
     }
 
-    /// The exits of new machine code; counts of places that stay are kept.
+    /// The number of the next exit.
+    pub(super) fn exits_made(&self) -> usize {
+        self.exits.len()
+    }
+
+    /// The exits of new machine code.
     pub(super) fn exits(&mut self, code: Id, entry: Entry, exits: Vec<Exit>) {
-        let old = self.exits.remove(&(code, entry)).unwrap_or_default();
-        let mut all: Vec<(Exit, u64)> = exits.into_iter().map(|exit| (exit, 0)).collect();
-        for (exit, count) in old.into_iter().filter(|(_, count)| *count > 0) {
-            match all.iter_mut().find(|(e, _)| *e == exit) {
-                Some((_, known)) => *known += count,
-                None => all.push((exit, count)),
-            }
-        }
-        self.exits.insert((code, entry), all);
+        let new = exits.into_iter().map(Rc::new);
+        self.exits.extend(new.map(|exit| Taken { of: (code, entry), exit, count: 0 }));
+    }
+
+    /// The exit with this number.
+    pub(super) fn exit(&self, number: usize) -> Option<Rc<Exit>> {
+        self.exits.get(number).map(|taken| taken.exit.clone())
     }
 
     /// Notes which instructions are left to the interpreter.
@@ -99,18 +112,25 @@ impl Report {
         self.steps.insert((id(code), entry), lines);
     }
 
-    /// Counts an exit of some code, by its index, that went on at this instruction; the
-    /// one to blame, in the same function.
-    pub(super) fn left(&mut self, key: (Id, Entry), at: (Id, u32), exit: usize) -> u32 {
-        let exits = self.exits.get_mut(&key);
-        match exits.and_then(|exits| exits.get_mut(exit)) {
-            Some((exit, count)) if (exit.code as Id, exit.pc) == at => {
-                *count += 1;
-                exit.blamed
+    /// Counts an exit; the instruction to blame, in the function in which the exit lies.
+    pub(super) fn left(&mut self, number: usize) -> Option<u32> {
+        let taken = self.exits.get_mut(number)?;
+        taken.count += 1;
+        Some(taken.exit.blamed)
+    }
+
+    /// What has been left in some machine code and its earlier versions: places and
+    /// reasons, with counts.
+    fn taken(&self, key: (Id, Entry)) -> Vec<(&Exit, u64)> {
+        let mut all: Vec<(&Exit, u64)> = Vec::new();
+        for taken in self.exits.iter().filter(|taken| taken.of == key && taken.count > 0) {
+            let place = |exit: &Exit| (exit.code, exit.pc, exit.reason);
+            match all.iter_mut().find(|(exit, _)| place(exit) == place(&taken.exit)) {
+                Some((_, count)) => *count += taken.count,
+                None => all.push((&taken.exit, taken.count)),
             }
-            // Of code that was compiled anew meanwhile.
-            _ => at.1,
         }
+        all
     }
 
     /// Functions and loops compiled, bytes of machine code, nanoseconds.
@@ -141,12 +161,10 @@ impl Report {
             for step in self.steps.get(key).into_iter().flatten() {
                 let _ = writeln!(out, "  interprets {step}");
             }
-            for (exit, count) in self.exits.get(key).into_iter().flatten() {
-                if *count > 0 {
-                    let place = self.places.get(&(exit.code as Id, exit.pc));
-                    let place = place.map_or("", String::as_str);
-                    let _ = writeln!(out, "  left {count} times at {place}: {}", exit.reason);
-                }
+            for (exit, count) in self.taken(*key) {
+                let place = self.places.get(&(exit.code as Id, exit.pc));
+                let place = place.map_or("", String::as_str);
+                let _ = writeln!(out, "  left {count} times at {place}: {}", exit.reason);
             }
         }
         out

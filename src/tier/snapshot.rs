@@ -191,7 +191,8 @@ impl Snapshot<'_> {
     fn callee(&mut self, f: Gc<Function>) -> Callee {
         self.constants.extend([f.value(), f.code.value()]);
         let of_code = self.callee_of(f.code);
-        Callee { value: f.value().bits(), this: f.this.get().bits(), ..of_code }
+        let (value, this) = (f.value().bits(), f.this.get().bits());
+        Callee { value, this, scopeless: f.scope.is_none(), ..of_code }
     }
 
     /// Any function of this code.
@@ -216,6 +217,7 @@ impl Snapshot<'_> {
             exact: data.params.exact().filter(|_| plain),
             nregs: data.nregs,
             scopes: !data.scope_regs.is_empty(),
+            scopeless: false,
             direct: self.compiled.direct(code),
         }
     }

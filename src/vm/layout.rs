@@ -17,6 +17,7 @@ pub fn fill(layout: &mut Layout) {
     layout.vm_native_limit = offset_of!(Vm, native_limit) as i32;
     layout.vm_int_unbias = offset_of!(Vm, int_unbias) as i32;
     layout.vm_pointer_untag = offset_of!(Vm, pointer_untag) as i32;
+    layout.vm_exit_values = offset_of!(Vm, exit_values) as i32;
     layout.vm_result = offset_of!(Vm, native_result) as i32;
     layout.vm_cache_epoch = offset_of!(Vm, cache_epoch) as i32;
     layout.vm_gc_requested = (heap + Heap::REQUESTED) as i32;

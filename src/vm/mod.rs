@@ -32,6 +32,7 @@ mod load;
 pub mod member;
 pub mod native;
 mod operate;
+mod rebuild;
 mod record;
 mod selector;
 pub mod stack;
@@ -47,7 +48,7 @@ use std::task::Waker;
 use std::thread::Thread;
 use std::time::{Duration, Instant};
 
-use gene_isa::backend::KnownNative;
+use gene_isa::backend::{EXIT_VALUES, KnownNative};
 use gene_isa::{FnKind, Symbol};
 use rustc_hash::FxHashMap;
 
@@ -278,6 +279,8 @@ pub struct Vm {
     pointer_untag: u64,
     /// The result of compiled code that is not of the representation promised.
     native_result: Value,
+    /// What an exit of compiled code hands over for objects that are made there.
+    exit_values: [Value; EXIT_VALUES],
     /// The exception that has left compiled code.
     raised: Value,
     /// The compiled tier.
@@ -392,6 +395,7 @@ impl Vm {
             int_unbias: gene_isa::value::INT_BIAS.wrapping_neg(),
             pointer_untag: gene_isa::value::TAG_POINTER.wrapping_neg(),
             native_result: Value::NIL,
+            exit_values: [Value::NIL; EXIT_VALUES],
             raised: Value::NIL,
             tiers: tiering::Tiers::default(),
             known_natives: FxHashMap::default(),

@@ -7,7 +7,7 @@
 
 use std::rc::Rc;
 
-use gene_isa::backend::{Entry, status};
+use gene_isa::backend::{Entry, Exit, status};
 use gene_isa::{Insn, Op};
 
 use super::Vm;
@@ -43,6 +43,9 @@ pub trait Tier {
     /// instruction of the function itself or of one that is part of it; whether
     /// it should be watched and compiled again.
     fn left(&self, code: Gc<Code>, entry: Entry, at: (Gc<Code>, u32), exit: usize) -> bool;
+
+    /// The exit of compiled code with this number.
+    fn exit(&self, number: usize) -> Option<Rc<Exit>>;
 
     /// Calls and rounds of loops before something is hot.
     fn thresholds(&self) -> (u32, u32);
@@ -344,10 +347,6 @@ impl Vm {
                 Ok(())
             }
             (status::INTERPRET, Some(exit)) => {
-                // Arguments of other kinds: the wrapper has written the `pc`.
-                if exit == 0 {
-                    self.fp = frame;
-                }
                 // SAFETY: the frame that was entered is still there.
                 unsafe { self.left(frame, (code, entry), exit) };
                 Ok(())
@@ -379,6 +378,12 @@ impl Vm {
         let Some(tier) = self.tiers.tier.clone() else { return };
         // SAFETY: the caller says so; the `pc` lies in its code.
         let (now, at) = unsafe {
+            if let Some(exit) = tier.exit(exit) {
+                self.rebuild((*first).base, &exit);
+                if exit.reason.is_empty() {
+                    return;
+                }
+            }
             let frame = *self.fp;
             ((*first).code, (frame.code, frame.pc.offset_from(frame.code.insns) as u32))
         };
@@ -498,6 +503,14 @@ fn outer_loop(code: &gene_isa::Code, pc: u32) -> Option<u32> {
     let end = edges.iter().filter(|(target, _)| *target == pc).map(|(_, at)| *at).max()?;
     let around = edges.iter().filter(|(target, at)| *target < pc && *at > end);
     around.min_by_key(|(target, at)| at - target).map(|(target, _)| *target)
+}
+
+/// The code object at an address that machine code knows.
+pub fn code_at(address: u64) -> Gc<Code> {
+    let address = std::ptr::NonNull::new(address as *mut Code).expect("code has an address");
+    // SAFETY: the code generator only knows addresses from snapshots, whose code is
+    // kept alive as a constant of the machine code.
+    unsafe { Gc::from_ptr(address) }
 }
 
 fn entrance(native: usize) -> Entrance {

@@ -11,11 +11,11 @@ use crate::types::Ty;
 
 /// What a call passes besides the arguments.
 #[derive(Clone, Copy)]
-pub(super) struct Head {
+struct Head {
     /// The function value.
-    pub callee: Value,
+    callee: Value,
     /// The receiver; `None`: the one that the function brings.
-    pub this: Option<Value>,
+    this: Option<Value>,
 }
 
 /// What became of a call.
@@ -160,11 +160,6 @@ impl Lower<'_, '_> {
                 self.store_register(window + 1, this);
             }
         }
-    }
-
-    /// The receiver that a function brings, if it is always the same function.
-    pub(super) fn known_this(&mut self, callee: &Callee) -> Option<Value> {
-        (callee.value != 0).then(|| self.word(callee.this))
     }
 
     /// Calls compiled code; the result is what the register of the window holds.
@@ -462,6 +457,16 @@ impl Lower<'_, '_> {
             }
             KnownNative::ArrayAdd if receiver.kinds == Kinds::ARRAY => {
                 self.array_add(window);
+            }
+            KnownNative::Callable => {
+                // The name is not looked at.
+                let callee = self.peek(window + 2);
+                if callee.virt.is_none() {
+                    self.guard(window + 2, Kinds::FUNCTION);
+                }
+                let nil = self.word(special_word(Special::Nil));
+                self.end_window(window);
+                self.define(window, nil, Rep::Value);
             }
             KnownNative::Sqrt => {
                 let register = window + 2;

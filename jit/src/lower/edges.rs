@@ -99,6 +99,7 @@ impl Lower<'_, '_> {
         state.arrays.retain(|a| keeps && edges.iter().all(|e| e.state.arrays.contains(a)));
         state.scopes.retain(|s| edges.iter().all(|e| e.state.scopes.contains(s)));
         state.fresh.clear();
+        state.virtuals.clear();
         let mut params = Vec::new();
         for register in 0..state.slots.len() as u16 {
             let i = register as usize;
@@ -120,7 +121,7 @@ impl Lower<'_, '_> {
                 let rep = types[i].rep();
                 let val = self.b.append_block_param(joined, machine_type(rep));
                 params.push((register, rep));
-                Slot { val: Some(val), rep, synced: synced && !written }
+                Slot { val: Some(val), rep, synced: synced && !written, virt: None }
             };
         }
         if block.loop_writes.is_some() {
@@ -168,6 +169,7 @@ impl Lower<'_, '_> {
     fn convert_all(&mut self, start: usize, types: &[Ty]) {
         self.exit_here = None;
         self.pc = start;
+        self.materialise_live(start);
         let flow = self.flow;
         for register in flow.live[start].iter() {
             let (now, then) = (self.state.types[register as usize], types[register as usize]);

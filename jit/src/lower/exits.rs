@@ -17,8 +17,7 @@ pub struct PendingExit {
     index: Option<usize>,
     /// Registers to be written.
     slots: Vec<(u16, Slot)>,
-    frames: u32,
-    returns: u32,
+    state: State,
 }
 
 impl Lower<'_, '_> {
@@ -51,13 +50,20 @@ impl Lower<'_, '_> {
             true => self.unit.local(blamed) as u32,
             false => at,
         };
-        self.exits.push(Exit { code, pc: at, blamed, reason });
+        self.exits.push(Exit { code, pc: at, blamed, reason, ..Exit::default() });
         self.pending_exit(pc, Some(index))
     }
 
     /// The same without a failed assumption.
     pub(super) fn quiet_exit_to(&mut self, pc: usize) -> ir::Block {
-        self.pending_exit(pc, None)
+        if self.state.virtuals.is_empty() {
+            return self.pending_exit(pc, None);
+        }
+        // What is not made has to be described.
+        let index = self.exits.len();
+        let (code, at) = (self.unit.part(pc).id, self.unit.local(pc) as u32);
+        self.exits.push(Exit { code, pc: at, blamed: at, ..Exit::default() });
+        self.pending_exit(pc, Some(index))
     }
 
     fn pending_exit(&mut self, pc: usize, index: Option<usize>) -> ir::Block {
@@ -66,10 +72,19 @@ impl Lower<'_, '_> {
         let live = self.flow.live[pc].iter();
         let slots = live
             .map(|r| (r, self.state.slots[r as usize]))
-            .filter(|(_, slot)| !slot.synced && slot.val.is_some())
+            .filter(|(_, slot)| !slot.synced && (slot.val.is_some() || slot.virt.is_some()))
             .collect();
-        let State { frames, returns, .. } = self.state;
-        self.pending.push(PendingExit { block, pc, index, slots, frames, returns });
+        let state = State {
+            slots: Vec::new(),
+            types: Vec::new(),
+            shapes: Vec::new(),
+            arrays: Vec::new(),
+            scopes: Vec::new(),
+            fresh: Vec::new(),
+            virtuals: self.state.virtuals.clone(),
+            ..self.state
+        };
+        self.pending.push(PendingExit { block, pc, index, slots, state });
         block
     }
 
@@ -92,16 +107,25 @@ impl Lower<'_, '_> {
         self.finish_parts();
         for exit in std::mem::take(&mut self.pending) {
             self.b.switch_to_block(exit.block);
-            for (register, slot) in exit.slots {
-                let word = self.box_slot(slot);
-                self.store_register(register, word);
+            for (register, slot) in &exit.slots {
+                if slot.virt.is_none() {
+                    let word = self.box_slot(*slot);
+                    self.store_register(*register, word);
+                }
             }
-            (self.state.frames, self.state.returns) = (exit.frames, exit.returns);
+            if let Some(index) = exit.index {
+                let (rebuilt, held) = self.describe(&exit.slots, &exit.state);
+                (self.exits[index].rebuilt, self.exits[index].held) = (rebuilt, held);
+            }
+            (self.state.frames, self.state.returns) = (exit.state.frames, exit.state.returns);
             self.pc = exit.pc;
             self.write_frame();
             self.write_pc(exit.pc);
             self.write_fp();
-            let status = self.word(exit.index.map_or(status::INTERPRET, status::exit));
+            let status =
+                self.word(exit.index.map_or(status::INTERPRET, |index| {
+                    status::exit(self.request.first_exit + index)
+                }));
             self.give_back(status);
         }
         if let Some(bail) = self.bail {

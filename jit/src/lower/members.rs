@@ -389,6 +389,7 @@ impl Lower<'_, '_> {
         self.b.ins().brif(wanted, collect, &[], on, &[]);
         self.b.switch_to_block(collect);
         let before = self.state.clone();
+        let exit = self.exit_here;
         self.prepare_call(None);
         let uses = crate::effects::effects(self.unit, self.pc).uses;
         uses.into_iter().for_each(|register| self.sync(register));
@@ -400,7 +401,7 @@ impl Lower<'_, '_> {
         self.b.switch_to_block(on);
         // Values in registers stay what they were: objects do not move. But what
         // was remembered need not be any more.
-        self.state = before;
+        (self.state, self.exit_here) = (before, exit);
         self.state.arrays.iter_mut().for_each(|(_, parts)| parts.writable = false);
         self.state.fresh.clear();
     }

@@ -21,6 +21,7 @@ mod parts;
 mod scopes;
 mod step;
 mod values;
+mod virtuals;
 
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{
@@ -38,6 +39,7 @@ use crate::types::Ty;
 use crate::unit::Unit;
 use edges::{Edge, Header};
 use exits::PendingExit;
+use virtuals::Virtual;
 
 /// Where a register's value is.
 #[derive(Clone, Copy, Debug)]
@@ -48,10 +50,12 @@ pub struct Slot {
     pub rep: Rep,
     /// Whether the window has it as well.
     pub synced: bool,
+    /// The number of an object that is not made; `val` is `None` then.
+    pub virt: Option<u32>,
 }
 
 impl Slot {
-    const MEMORY: Slot = Slot { val: None, rep: Rep::Value, synced: true };
+    const MEMORY: Slot = Slot { val: None, rep: Rep::Value, synced: true, virt: None };
 }
 
 /// What is known at a place in the code.
@@ -67,6 +71,8 @@ pub struct State {
     pub shapes: Vec<(Value, Shape)>,
     /// Words that point to arrays.
     pub arrays: Vec<(Value, ArrayParts)>,
+    /// Objects that are not made, by number.
+    pub virtuals: Vec<(u32, Virtual)>,
     /// Words that are scopes, with their addresses.
     pub scopes: Vec<(Value, Value)>,
     /// Addresses of scopes made just before: nothing has been collected since.
@@ -151,6 +157,7 @@ pub struct Lower<'a, 'b> {
     headers: Vec<Option<Header>>,
     backward: Vec<(usize, Edge)>,
     pending: Vec<PendingExit>,
+    virtuals_made: u32,
     /// The exit of the running instruction, if there is one already.
     exit_here: Option<ir::Block>,
     bail: Option<ir::Block>,
@@ -216,7 +223,8 @@ impl<'a, 'b> Lower<'a, 'b> {
         let types = crate::solve::entry_types(infer);
         if let Some(own) = &infer.own {
             for (i, rep) in own.params.iter().enumerate() {
-                slots[2 + i] = Slot { val: Some(params[2 + i]), rep: *rep, synced: false };
+                slots[2 + i] =
+                    Slot { val: Some(params[2 + i]), rep: *rep, synced: false, virt: None };
             }
         }
         let frames = matches!(request.entry, Entry::Loop(_)) as u32;
@@ -236,6 +244,7 @@ impl<'a, 'b> Lower<'a, 'b> {
                 returns: 0,
                 shapes: Vec::new(),
                 arrays: Vec::new(),
+                virtuals: Vec::new(),
                 scopes: Vec::new(),
                 fresh: Vec::new(),
             },
@@ -248,6 +257,8 @@ impl<'a, 'b> Lower<'a, 'b> {
                 pc: 0,
                 blamed: 0,
                 reason: "arguments of other kinds were given",
+                rebuilt: Vec::new(),
+                held: Vec::new(),
             }],
             steps: Vec::new(),
             fp: params[0],
@@ -256,6 +267,7 @@ impl<'a, 'b> Lower<'a, 'b> {
             headers: (0..blocks).map(|_| None).collect(),
             backward: Vec::new(),
             pending: Vec::new(),
+            virtuals_made: 0,
             exit_here: None,
             bail: None,
             called: vec![None; unit.parts.len()],
@@ -358,6 +370,7 @@ impl<'a, 'b> Lower<'a, 'b> {
         while pc < block.end {
             self.pc = pc;
             self.exit_here = None;
+            self.drop_dead_virtuals();
             let mut after = self.state.types.clone();
             if !self.infer.transfer(pc, &mut after) && !code.insns[pc].op.ends_path() {
                 let exit = self.exit("this has not run before");
@@ -390,7 +403,7 @@ impl<'a, 'b> Lower<'a, 'b> {
         let (a, b) = (insn.a, insn.b);
         match insn.op {
             Move => {
-                let slot = self.fetched(b);
+                let slot = self.peek(b);
                 self.define_slot(a, slot);
             }
             LoadInt => {

@@ -1,38 +1,59 @@
 //! Captured variables and functions over them.
 
 use cranelift_codegen::ir::condcodes::IntCC;
-use cranelift_codegen::ir::{InstBuilder, Value, types};
+use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Value, types};
 use gene_isa::backend::{Helper, Kinds, Rep};
 use gene_isa::value::TAG_SCOPE;
 use gene_isa::{Insn, NO_SCOPE, Op, Special};
 
-use super::{Lower, constant, special_word, trusted};
+use super::virtuals::Over;
+use super::{Lower, Slot, constant, special_word, trusted};
 
 impl Lower<'_, '_> {
     /// Instructions on scopes; `false` if control does not get behind it.
     pub(super) fn scopes(&mut self, insn: Insn) -> bool {
         match insn.op {
             Op::GetScope => {
-                let scope = self.scope_in(insn.b);
-                let offset = self.run.layout.scope_slots + insn.c as i32 * 8;
-                self.define_loaded(insn.a, scope, offset);
+                let scope = self.peek(insn.b);
+                match scope.virt {
+                    Some(_) => self.get_virtual(insn.a, scope, 0, insn.c),
+                    None => {
+                        let scope = self.scope_in(insn.b);
+                        let offset = self.run.layout.scope_slots + insn.c as i32 * 8;
+                        self.define_loaded(insn.a, scope, offset);
+                    }
+                }
             }
             Op::SetScope => {
-                let scope = self.scope_in(insn.b);
-                self.set_slot(scope, insn.c, insn.a);
+                let scope = self.peek(insn.b);
+                match scope.virt {
+                    Some(_) => self.set_virtual(insn.a, scope, 0, insn.c),
+                    None => {
+                        let scope = self.scope_in(insn.b);
+                        self.set_slot(scope, insn.c, insn.a);
+                    }
+                }
             }
             Op::GetUp => {
-                let scope = self.scope_up(insn.c);
-                let offset = self.run.layout.scope_slots + insn.b as i32 * 8;
-                self.define_loaded(insn.a, scope, offset);
+                if let Over::Virtual(scope) = self.over() {
+                    self.get_virtual(insn.a, scope, insn.c, insn.b);
+                } else {
+                    let scope = self.scope_up(insn.c);
+                    let offset = self.run.layout.scope_slots + insn.b as i32 * 8;
+                    self.define_loaded(insn.a, scope, offset);
+                }
             }
             Op::SetUp => {
-                let scope = self.scope_up(insn.c);
-                self.set_slot(scope, insn.b, insn.a);
+                if let Over::Virtual(scope) = self.over() {
+                    self.set_virtual(insn.a, scope, insn.c, insn.b);
+                } else {
+                    let scope = self.scope_up(insn.c);
+                    self.set_slot(scope, insn.b, insn.a);
+                }
             }
             Op::CheckSet => {
-                let slot = self.fetched(insn.a);
-                if slot.rep == Rep::Value {
+                let slot = self.peek(insn.a);
+                if slot.rep == Rep::Value && slot.virt.is_none() {
                     let value = self.boxed(insn.a);
                     let unset = self.word(special_word(Special::Unset));
                     let bad = self.b.ins().icmp(IntCC::Equal, value, unset);
@@ -41,8 +62,10 @@ impl Lower<'_, '_> {
             }
             Op::NewScope => self.new_scope(insn),
             Op::DropScope => {
-                let scope = self.scope_in(insn.a);
-                self.drop_scope(scope);
+                if self.state.slots[insn.a as usize].virt.is_none() {
+                    let scope = self.scope_in(insn.a);
+                    self.drop_scope(scope);
+                }
                 let nil = self.word(special_word(Special::Nil));
                 self.define(insn.a, nil, Rep::Value);
             }
@@ -68,8 +91,38 @@ impl Lower<'_, '_> {
         self.b.ins().select(upper, none, address)
     }
 
+    fn get_virtual(&mut self, register: u16, scope: Slot, depth: u16, slot: u16) {
+        match self.virtual_slot(scope, depth, slot) {
+            Ok(value) => match (value.val, value.rep, self.infer.float_use(self.pc)) {
+                // The types say that it is a Float.
+                (Some(value), Rep::Value, Some(_)) => {
+                    let float = self.b.ins().bitcast(types::F64, MemFlagsData::new(), value);
+                    self.define_raw(register, float);
+                }
+                (Some(_), Rep::Int, Some(_)) | (None, _, Some(_)) => {
+                    self.define_slot(register, value);
+                    let word = self.boxed(register);
+                    let float = self.b.ins().bitcast(types::F64, MemFlagsData::new(), word);
+                    self.define_raw(register, float);
+                }
+                _ => self.define_slot(register, value),
+            },
+            Err(scope) => {
+                let offset = self.run.layout.scope_slots + slot as i32 * 8;
+                self.define_loaded(register, scope, offset);
+            }
+        }
+    }
+
+    fn set_virtual(&mut self, register: u16, scope: Slot, depth: u16, slot: u16) {
+        let value = self.peek(register);
+        if let Err(scope) = self.set_virtual_slot(scope, depth, slot, value) {
+            self.set_slot(scope, slot, register);
+        }
+    }
+
     /// The scope of the running function, 0 if there is none.
-    fn closure_scope(&mut self) -> Value {
+    pub(super) fn closure_scope(&mut self) -> Value {
         let word = self.boxed(self.unit.part(self.pc).base);
         let function = self.address(word);
         let offset = self.run.layout.function_scope;
@@ -103,6 +156,12 @@ impl Lower<'_, '_> {
     }
 
     fn new_scope(&mut self, insn: Insn) {
+        if self.state.types[insn.a as usize].kinds == Kinds::NIL
+            && let Some(slot) = self.virtual_scope(insn)
+        {
+            self.define_slot(insn.a, slot);
+            return;
+        }
         let parent = match insn.b {
             NO_SCOPE => self.closure_scope(),
             register => self.scope_in(register),
@@ -113,16 +172,22 @@ impl Lower<'_, '_> {
             self.drop_scope(old);
         }
         let scope = self.allocate_scope(parent, insn.c);
-        let tag = self.word(TAG_SCOPE);
-        let word = self.b.ins().iadd(scope, tag);
-        self.state.scopes.push((word, scope));
+        let word = self.scope_word(scope);
         self.state.fresh.push(scope);
         self.define(insn.a, word, Rep::Value);
     }
 
+    /// The word for a scope.
+    pub(super) fn scope_word(&mut self, scope: Value) -> Value {
+        let tag = self.word(TAG_SCOPE);
+        let word = self.b.ins().iadd(scope, tag);
+        self.state.scopes.push((word, scope));
+        word
+    }
+
     /// A scope with a count of 1 whose slots are unset: one that has been freed, or what
     /// the runtime finds.
-    fn allocate_scope(&mut self, parent: Value, slots: u16) -> Value {
+    pub(super) fn allocate_scope(&mut self, parent: Value, slots: u16) -> Value {
         let layout = self.run.layout;
         let count = self.word(slots as u64);
         if slots as i32 >= layout.scope_classes {
@@ -194,6 +259,10 @@ impl Lower<'_, '_> {
     }
 
     fn closure(&mut self, insn: Insn) {
+        if let Some(slot) = self.virtual_function(insn) {
+            self.define_slot(insn.a, slot);
+            return;
+        }
         let scope = match insn.b {
             NO_SCOPE => self.closure_scope(),
             register => self.scope_in(register),
@@ -202,28 +271,45 @@ impl Lower<'_, '_> {
         let (this, maker) = (self.boxed(base + 1), self.boxed(base));
         self.safepoint();
         let layout = self.run.layout;
-        let function = self.allocate(layout.function_size as usize, true);
-        let proto = self.word(self.unit.protos[insn.c as usize]);
-        self.init_header(function, layout.kind_function, 0, 0);
-        let entry = self.b.ins().load(types::I32, constant(), proto, layout.code_entry);
-        self.store(entry, function, layout.header_extra);
-        self.store(proto, function, layout.function_code);
-        self.store(scope, function, layout.function_scope);
+        let function = self.allocate_function(self.unit.protos[insn.c as usize], scope);
         self.store(this, function, layout.function_this);
-        let maker = self.address(maker);
-        let home = self.load(maker, layout.function_home);
+        let home = self.home_of(maker);
         self.store(home, function, layout.function_home);
-        self.retain(scope);
         let value = self.pointer(function);
         self.define(insn.a, value, Rep::Value);
+    }
+
+    /// A function over a scope, or 0, of which it takes a count; receiver and class
+    /// are still missing.
+    pub(super) fn allocate_function(&mut self, code: u64, scope: Value) -> Value {
+        let layout = self.run.layout;
+        let function = self.allocate(layout.function_size as usize, true);
+        let code = self.word(code);
+        self.init_header(function, layout.kind_function, 0, 0);
+        let entry = self.b.ins().load(types::I32, constant(), code, layout.code_entry);
+        self.store(entry, function, layout.header_extra);
+        self.store(code, function, layout.function_code);
+        self.store(scope, function, layout.function_scope);
+        self.retain(scope);
+        function
+    }
+
+    /// The class whose method the function in a word is.
+    pub(super) fn home_of(&mut self, function: Value) -> Value {
+        let address = self.address(function);
+        self.load(address, self.run.layout.function_home)
     }
 
     /// Gives back the scopes of the frame.
     pub(super) fn drop_scopes(&mut self) {
         let registers = self.unit.part(self.pc).scope_regs.clone();
         for register in registers.into_iter().rev() {
-            let scope = self.scope_in(register);
             let nil = self.word(special_word(Special::Nil));
+            if self.state.slots[register as usize].virt.is_some() {
+                self.define(register, nil, Rep::Value);
+                continue;
+            }
+            let scope = self.scope_in(register);
             self.store_register(register, nil);
             self.drop_scope(scope);
         }

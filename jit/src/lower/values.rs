@@ -22,8 +22,12 @@ impl Lower<'_, '_> {
         if slot.val.is_some() {
             return slot;
         }
+        if let Some(id) = slot.virt {
+            self.materialise(id);
+            return self.state.slots[register as usize];
+        }
         let value = self.b.ins().load(types::I64, trusted(), self.base, register as i32 * 8);
-        let slot = Slot { val: Some(value), rep: Rep::Value, synced: true };
+        let slot = Slot { val: Some(value), rep: Rep::Value, synced: true, virt: None };
         self.state.slots[register as usize] = slot;
         slot
     }
@@ -53,7 +57,7 @@ impl Lower<'_, '_> {
         }
         let number = self.unbox_int(value);
         self.state.slots[register as usize] =
-            Slot { val: Some(number), rep: Rep::Int, synced: slot.synced };
+            Slot { val: Some(number), rep: Rep::Int, synced: slot.synced, virt: None };
         number
     }
 
@@ -66,7 +70,7 @@ impl Lower<'_, '_> {
         }
         let number = self.b.ins().bitcast(types::F64, MemFlagsData::new(), value);
         self.state.slots[register as usize] =
-            Slot { val: Some(number), rep: Rep::Float, synced: slot.synced };
+            Slot { val: Some(number), rep: Rep::Float, synced: slot.synced, virt: None };
         number
     }
 
@@ -92,14 +96,14 @@ impl Lower<'_, '_> {
 
     /// Makes `value` what the register holds.
     pub(super) fn define(&mut self, register: u16, value: Value, rep: Rep) {
-        self.define_slot(register, Slot { val: Some(value), rep, synced: false });
+        self.define_slot(register, Slot { val: Some(value), rep, synced: false, virt: None });
     }
 
     pub(super) fn define_slot(&mut self, register: u16, slot: Slot) {
         let slot = Slot { synced: false, ..slot };
         self.state.slots[register as usize] = slot;
         // Scopes are looked for in the window by whoever unwinds.
-        if self.unit.part(self.pc).scope_regs.contains(&register) {
+        if slot.virt.is_none() && self.unit.part(self.pc).scope_regs.contains(&register) {
             let word = self.box_slot(slot);
             self.store_register(register, word);
             self.state.slots[register as usize].synced = true;
@@ -250,7 +254,17 @@ impl Lower<'_, '_> {
     /// Leaves unless the register's value is of these kinds, of which it is
     /// known to be afterwards.
     pub(super) fn guard(&mut self, register: u16, kinds: Kinds) {
-        let ty = self.state.types[register as usize];
+        let mut ty = self.state.types[register as usize];
+        // What is held without a box is known better than by the solver.
+        let held = match self.state.slots[register as usize].rep {
+            Rep::Int => Kinds::INT,
+            Rep::Float => Kinds::FLOAT,
+            Rep::Value => ty.kinds,
+        };
+        if ty.kinds != held && ty.kinds.contains(held) {
+            ty = ty.narrow(held);
+            self.state.types[register as usize] = ty;
+        }
         if !ty.kinds.within(kinds) {
             let word = self.boxed(register);
             self.guard_word(word, ty.kinds, kinds);
