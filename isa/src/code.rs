@@ -5,6 +5,10 @@ use std::sync::Arc;
 use crate::datum::Datum;
 use crate::{Insn, Symbol};
 
+/// Name of the body of a benchmark. It never becomes part of the code that calls it: there,
+/// what nobody uses would be left out.
+pub const BENCH_BODY: &str = "<bench>";
+
 /// What kind of function a [`Code`] is; decides how a call begins and ends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum FnKind {

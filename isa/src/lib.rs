@@ -22,8 +22,8 @@ mod wire;
 
 pub use asm::{AsmError, assemble};
 pub use code::{
-    CallDesc, CallKind, Check, CheckKind, Code, Env, EnvVar, FnKind, Handler, KeyParam, Module,
-    Param, Params, TypeExpr,
+    BENCH_BODY, CallDesc, CallKind, Check, CheckKind, Code, Env, EnvVar, FnKind, Handler, KeyParam,
+    Module, Param, Params, TypeExpr,
 };
 pub use disasm::{Listing, Source, disassemble};
 pub use encode::{DecodeError, decode, encode, table_hash};

@@ -395,8 +395,22 @@ pub fn is_inlinable(code: &Code) -> bool {
         )
     };
     code.insns.len() <= MAX_INLINED
+        && code.name.is_none_or(|name| name.as_str() != gene_isa::BENCH_BODY)
         && code.params.exact().is_some()
         && !code.kind.is_coroutine()
         && code.insns.iter().all(plain)
         && code.checks.iter().all(|check| matches!(check.ty, gene_isa::TypeExpr::Name(_)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bodies_of_benchmarks_stay_apart() {
+        let named =
+            |name: &str| Code { name: Some(gene_isa::Symbol::intern(name)), ..Code::default() };
+        assert!(is_inlinable(&named("small")));
+        assert!(!is_inlinable(&named(gene_isa::BENCH_BODY)));
+    }
 }

@@ -5,7 +5,7 @@
 //! called as the program would call it, and machine code of the loop knows its
 //! callee.
 
-use gene_isa::{Intrinsic, Symbol};
+use gene_isa::{BENCH_BODY, Intrinsic, Symbol};
 
 use super::hir::*;
 use super::loops::property;
@@ -47,8 +47,14 @@ impl Lower<'_> {
         };
         let calls = if awaits { nil() } else { build.calls(input.is_some(), false) };
         let inputs = if input.is_some() { build.inputs() } else { nil() };
-        let parts = [name, &function, &setup, &calls, &build.calls(input.is_some(), true), &inputs];
-        let parts = parts.into_iter().map(|node| self.expr(node)).collect();
+        let name = self.expr(name);
+        let mut body = self.expr(&function);
+        if let Ek::Lambda(function) = &mut body.kind {
+            function.name = Some(Symbol::intern(BENCH_BODY));
+        }
+        let rest = [&setup, &calls, &build.calls(input.is_some(), true), &inputs];
+        let rest = rest.map(|node| self.expr(node));
+        let parts = [name, body].into_iter().chain(rest).collect();
         self.make(place, Ek::Intrinsic(Intrinsic::Bench, parts))
     }
 }
