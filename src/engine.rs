@@ -82,6 +82,8 @@ pub struct JitOptions {
     pub dump_clif: bool,
     /// Write machine code to standard error.
     pub dump_asm: bool,
+    /// Note which instruction machine code belongs to, for profilers.
+    pub places: bool,
 }
 
 impl Default for Options {
@@ -309,6 +311,7 @@ fn start_tier(vm: &mut Vm, options: &JitOptions) -> Option<Rc<crate::tier::Crane
         calls: options.calls.unwrap_or(default.calls),
         rounds: options.rounds.unwrap_or(default.rounds),
         dump: Dump { clif: options.dump_clif, asm: options.dump_asm },
+        places: options.places,
     };
     let tier = Cranelift::new(vm, options).ok()?;
     vm.set_tier(tier.clone());

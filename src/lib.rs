@@ -8,6 +8,7 @@ pub mod engine;
 pub mod heap;
 pub mod module;
 pub mod object;
+pub mod profile;
 pub mod reader;
 pub mod runtime;
 pub mod source;

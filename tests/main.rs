@@ -25,7 +25,7 @@ fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     arguments.test_threads.get_or_insert(THREADS);
 
-    let suites: [(&str, Vec<Trial>); 12] = [
+    let suites: [(&str, Vec<Trial>); 13] = [
         ("format", suite::format::trials()),
         ("layering", suite::layering::trials()),
         ("cli", suite::cli::trials()),
@@ -37,6 +37,7 @@ fn main() -> ExitCode {
         ("conformance", suite::conformance::trials()),
         ("modules", suite::modules::trials()),
         ("hostile", suite::hostile::trials()),
+        ("profile", suite::profile::trials()),
         ("tasks", suite::tasks::trials()),
     ];
     let sizes: Vec<String> =

@@ -379,6 +379,33 @@ pub struct CompiledCode {
     pub steps: Vec<(u64, u32)>,
     /// Text of a stage, where asked for.
     pub listing: Option<String>,
+    /// What it consists of, for profilers.
+    pub parts: Vec<Part>,
+}
+
+/// A piece of machine code in one go.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Part {
+    /// Its first byte.
+    pub address: u64,
+    /// Bytes.
+    pub bytes: usize,
+    /// Whether it is what the interpreter calls, which is no function of the
+    /// program.
+    pub is_wrapper: bool,
+    /// What the code is that of, in ascending order; empty unless asked for.
+    pub places: Vec<Place>,
+}
+
+/// What machine code from some byte on does.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Place {
+    /// The byte, from the start of its part.
+    pub offset: u32,
+    /// Addresses of code objects with their instructions: first the function that
+    /// runs, then those it has become part of, each where it calls. Empty: nothing of
+    /// the program's, such as the way out.
+    pub stack: Vec<(u64, u32)>,
 }
 
 /// Why a function stays interpreted; kept for `--jit-report`.

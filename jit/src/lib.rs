@@ -16,5 +16,5 @@ mod solve;
 mod types;
 mod unit;
 
-pub use machine::{Dump, Jit};
+pub use machine::{Dump, Jit, Wanted};
 pub use unit::{MAX_INLINED, is_inlinable};

@@ -8,7 +8,7 @@ use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use cranelift_jit::{ArenaMemoryProvider, JITBuilder, JITModule};
 use cranelift_module::{FuncId, Module, default_libcall_names};
 use gene_isa::backend::{
-    Backend, CompiledCode, Direct, Entry, Exit, Layout, Refusal, Rep, Request, status,
+    Backend, CompiledCode, Direct, Entry, Exit, Layout, Part, Place, Refusal, Rep, Request, status,
 };
 use gene_isa::value::{INT_BIAS, INT_FLOOR, NAN};
 
@@ -30,6 +30,15 @@ pub struct Dump {
     pub asm: bool,
 }
 
+/// What a code generator tells besides the code.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct Wanted {
+    /// Which stages are written down.
+    pub dump: Dump,
+    /// Which instruction each piece of machine code belongs to, for profilers.
+    pub places: bool,
+}
+
 /// The backend of this build.
 pub struct Jit {
     module: JITModule,
@@ -38,13 +47,15 @@ pub struct Jit {
     layout: Layout,
     helpers: Vec<u64>,
     interrupts: (u64, u64),
-    dump: Dump,
+    wanted: Wanted,
 }
 
-/// A function that has been defined, with its size.
+/// A function that has been defined, with its size, and the instructions its bytes
+/// belong to.
 struct Defined {
     id: FuncId,
     bytes: usize,
+    places: Vec<Place>,
 }
 
 fn failed(error: impl std::fmt::Display) -> Refusal {
@@ -80,7 +91,7 @@ impl Jit {
         layout: Layout,
         helpers: Vec<u64>,
         interrupts: (u64, u64),
-        dump: Dump,
+        wanted: Wanted,
     ) -> Result<Jit, Refusal> {
         let mut builder = JITBuilder::with_isa(target()?, default_libcall_names());
         let memory = ArenaMemoryProvider::new_with_size(CODE_BYTES).map_err(failed)?;
@@ -88,15 +99,20 @@ impl Jit {
         let module = JITModule::new(builder);
         let context = module.make_context();
         let builder = FunctionBuilderContext::new();
-        Ok(Jit { module, context, builder, layout, helpers, interrupts, dump })
+        Ok(Jit { module, context, builder, layout, helpers, interrupts, wanted })
     }
 
     /// Makes machine code of what is in the context.
-    fn define(&mut self, id: FuncId, listing: &mut String) -> Result<Defined, Refusal> {
-        if self.dump.clif {
+    fn define(
+        &mut self,
+        id: FuncId,
+        unit: Option<&Unit>,
+        listing: &mut String,
+    ) -> Result<Defined, Refusal> {
+        if self.wanted.dump.clif {
             listing.push_str(&self.context.func.display().to_string());
         }
-        self.context.set_disasm(self.dump.asm);
+        self.context.set_disasm(self.wanted.dump.asm);
         let defined = self.module.define_function(id, &mut self.context);
         if let Err(error) = defined {
             self.context.clear();
@@ -104,11 +120,17 @@ impl Jit {
         }
         let code = self.context.compiled_code();
         let bytes = code.map_or(0, |code| code.code_info().total_size as usize);
-        if let Some(text) = code.and_then(|code| code.vcode.as_ref()).filter(|_| self.dump.asm) {
+        if let Some(text) =
+            code.and_then(|code| code.vcode.as_ref()).filter(|_| self.wanted.dump.asm)
+        {
             listing.push_str(text);
         }
+        let places = match (code, unit) {
+            (Some(code), Some(unit)) if self.wanted.places => places_of(code, unit),
+            _ => Vec::new(),
+        };
         self.module.clear_context(&mut self.context);
-        Ok(Defined { id, bytes })
+        Ok(Defined { id, bytes, places })
     }
 
     fn declare(&mut self, signature: &Signature) -> Result<FuncId, Refusal> {
@@ -147,12 +169,13 @@ impl Jit {
             interrupt: self.interrupts.0,
             frame_limit: self.interrupts.1,
             c_convention: self.module.isa().default_call_conv(),
+            places: self.wanted.places,
         };
         let builder = FunctionBuilder::new(&mut self.context.func, &mut self.builder);
         let lower = Lower::new(builder, &run, request, unit, infer, &flow, &types, own);
         let (builder, exits, steps) = lower.run();
         builder.finalize(self.module.isa().frontend_config());
-        Ok((self.define(id, listing)?, exits, steps))
+        Ok((self.define(id, Some(unit), listing)?, exits, steps))
     }
 
     /// What the interpreter calls: takes arguments from the window, puts the
@@ -175,7 +198,7 @@ impl Jit {
         write_wrapper(&mut b, &self.layout, request, own, callee);
         b.seal_all_blocks();
         b.finalize(self.module.isa().frontend_config());
-        self.define(id, listing)
+        self.define(id, None, listing)
     }
 }
 
@@ -263,6 +286,40 @@ fn write_wrapper(
     b.ins().return_(&[status]);
 }
 
+/// The function of an instruction and those it has become part of, each with the
+/// instruction that runs in it or calls.
+fn stack_at(unit: &Unit, pc: usize) -> Vec<(u64, u32)> {
+    let mut stack = Vec::new();
+    let mut next = Some(pc);
+    while let Some(pc) = next {
+        let part = unit.part(pc);
+        stack.push((part.id, unit.local(pc) as u32));
+        next = part.caller.map(|(_, call)| call);
+    }
+    stack
+}
+
+/// The instructions of machine code by offset; [`Lower`] has noted them as source
+/// locations.
+fn places_of(code: &cranelift_codegen::CompiledCode, unit: &Unit) -> Vec<Place> {
+    let known = code.buffer.get_srclocs_sorted().iter();
+    let mut places: Vec<Place> = Vec::new();
+    let (mut last, mut end) = (None, 0);
+    for place in known.filter(|place| !place.loc.is_default()) {
+        if place.start > end {
+            places.push(Place { offset: end, stack: Vec::new() });
+            last = None;
+        }
+        let pc = place.loc.bits() as usize;
+        if last.replace(pc) != Some(pc) {
+            places.push(Place { offset: place.start, stack: stack_at(unit, pc) });
+        }
+        end = place.end;
+    }
+    places.push(Place { offset: end, stack: Vec::new() });
+    places
+}
+
 /// Index of the exit of a wrapper whose arguments are of other kinds.
 const ARGUMENTS: usize = 0;
 
@@ -284,14 +341,20 @@ impl Backend for Jit {
         self.module.finalize_definitions().map_err(failed)?;
         let address = |id| self.module.get_finalized_function(id) as u64;
         let direct = infer.own.clone().map(|own| Direct { cell: address(body.id), ..own });
-        let wanted = self.dump.clif || self.dump.asm;
+        let wanted = self.wanted.dump.clif || self.wanted.dump.asm;
+        let bytes = body.bytes + wrapper.bytes;
+        let part = |of: Defined, is_wrapper| {
+            let address = address(of.id);
+            Part { address, bytes: of.bytes, is_wrapper, places: of.places }
+        };
         Ok(CompiledCode {
             entry: address(wrapper.id),
             direct,
-            bytes: body.bytes + wrapper.bytes,
+            bytes,
             exits,
             steps,
             listing: wanted.then_some(listing),
+            parts: vec![part(body, false), part(wrapper, true)],
         })
     }
 }

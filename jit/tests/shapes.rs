@@ -10,7 +10,7 @@ use gene_isa::backend::{
     Seen, Target,
 };
 use gene_isa::{Code, assemble};
-use gene_jit::{Dump, Jit};
+use gene_jit::{Dump, Jit, Wanted};
 
 const SUM: &str = ".function f\n.registers 6\n.param n\nload_int r3 0\nload_int r4 0\n\
     L0:\nadd r3 r3 r4\nadd_i r4 r4 1\nloop_lt r4 r2 L0\nreturn r3\n.end";
@@ -32,7 +32,8 @@ fn seen(code: &Code, operands: [Kinds; 3], params: &[Kinds]) -> Feedback {
 fn compile(code: &Code, feedback: &Feedback, entry: Entry) -> Result<CompiledCode, Refusal> {
     let helpers = (0..Helper::ALL.len() as u64).map(|i| 0x1000 + i * 16).collect();
     let dump = Dump { clif: true, asm: false };
-    let mut jit = Jit::new(Layout::default(), helpers, (0x2000, 0x2008), dump)?;
+    let mut jit =
+        Jit::new(Layout::default(), helpers, (0x2000, 0x2008), Wanted { dump, places: false })?;
     let body = Body {
         code,
         id: 0x3000,

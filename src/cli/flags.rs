@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
+use super::profile::ALLOC_BYTES;
 use crate::vm::Limits;
 
 /// Runs programs in the Gene language.
@@ -68,6 +69,12 @@ pub enum Command {
     /// FILE is `-`, or left out, for standard input.
     #[command(override_usage = "gene run [OPTIONS] [FILE [ARG]...]")]
     Run(RunArgs),
+    /// Run a program and show what takes its time, or its memory
+    ///
+    /// A table goes to standard error, and a flame graph or another format to a file. The
+    /// exit code is that of the program.
+    #[command(override_usage = "gene profile [OPTIONS] FILE [ARG]...")]
+    Profile(ProfileArgs),
     /// Run a text and print its value
     Eval(EvalArgs),
     /// Measure the benchmarks of a program
@@ -144,6 +151,60 @@ pub struct BenchArgs {
     #[arg(value_names = ["FILE", "ARG"], num_args = 1.., trailing_var_arg = true, required = true)]
     #[arg(value_hint = ValueHint::FilePath)]
     pub program: Vec<OsString>,
+}
+
+/// `gene profile`.
+#[derive(Clone, Debug, Args)]
+pub struct ProfileArgs {
+    /// Where the profile goes [default: profile.svg, or as the format wants]
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    #[arg(help_heading = "Profile")]
+    pub output: Option<PathBuf>,
+
+    /// What is written [default: as the name of the output wants, else svg]
+    #[arg(long, value_name = "FORMAT", value_enum, help_heading = "Profile")]
+    pub format: Option<ProfileFormat>,
+
+    /// Samples a second
+    #[arg(long, value_name = "HZ", default_value_t = 1000, help_heading = "Profile")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=20_000))]
+    pub rate: u32,
+
+    /// Sample memory instead of time: allocations, every so many bytes
+    #[arg(long, value_name = "SIZE", value_parser = parse_size, help_heading = "Profile")]
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = ALLOC_BYTES)]
+    pub alloc: Option<usize>,
+
+    /// How the program runs.
+    #[command(flatten)]
+    pub flags: ProgramFlags,
+
+    /// The program, `-` for standard input, and what it finds in `$args`
+    #[arg(value_names = ["FILE", "ARG"], num_args = 1.., trailing_var_arg = true, required = true)]
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub program: Vec<OsString>,
+}
+
+/// What `gene profile` writes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum ProfileFormat {
+    /// A flame graph for browsers
+    Svg,
+    /// A line for each stack, for tools that draw flame graphs
+    Folded,
+    /// JSON for speedscope.app
+    Speedscope,
+    /// Compressed protocol buffer for pprof
+    Pprof,
+}
+
+/// What is written for `perf`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum Perf {
+    /// /tmp/perf-PID.map, which perf report reads by itself
+    Map,
+    /// jit-PID.dump in the working directory, with lines, for perf inject --jit
+    Jitdump,
 }
 
 /// `gene deps`.
@@ -300,6 +361,10 @@ pub struct ProgramFlags {
     /// It goes to standard error.
     #[arg(long, help_heading = "Machine code")]
     pub jit_report: bool,
+
+    /// Write names of machine code for the perf of Linux
+    #[arg(long, value_name = "STYLE", value_enum, help_heading = "Machine code")]
+    pub perf: Option<Perf>,
 
     /// Nested calls before a stack overflow is raised
     #[arg(long, value_name = "N", default_value_t = Limits::default().depth as u64)]

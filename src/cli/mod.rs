@@ -3,6 +3,7 @@
 //! - `flags`: the table of commands and flags
 //! - `mod.rs`: which command does what
 //! - `run`: programs, texts, and what the prompt talks to
+//! - `profile`: programs that are sampled
 //! - `repl`: the prompt
 //! - `bench`: benchmarks of a program
 //! - `stats`: times and counters
@@ -19,6 +20,7 @@ mod documents;
 pub mod flags;
 mod inspect;
 pub mod lexer;
+mod profile;
 mod repl;
 mod run;
 mod stats;
@@ -104,6 +106,10 @@ fn execute(cli: Cli) -> io::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Some(Command::Run(args)) => run_program(&args, color, false),
+        Some(Command::Profile(args)) => match args.program.split_first() {
+            Some((file, rest)) => run::profiled(&args, Path::new(file), rest, color),
+            None => usage(ErrorKind::MissingRequiredArgument, "FILE is missing"),
+        },
         Some(Command::Eval(args)) => match args.program.split_first() {
             Some((text, rest)) => run::text(&args.flags, &text.to_string_lossy(), rest, color),
             None => usage(ErrorKind::MissingRequiredArgument, "TEXT is missing"),

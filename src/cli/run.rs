@@ -7,14 +7,15 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::flags::{Color, Dump, Jit, ProgramFlags, Switch, Trace};
+use super::flags::{Color, Dump, Jit, Perf, ProfileArgs, ProgramFlags, Switch, Trace};
 use super::inspect::{self, Inspection};
 use super::repl::{self, Answer, Evaluator, Vocabulary};
 use super::stats::{self, Clock};
 use super::terminal::{self, Stdout};
-use super::{FAILED, INTERRUPTED, inspect::listing};
+use super::{FAILED, INTERRUPTED, inspect::listing, profile};
 use crate::diag::{Diagnostic, Style};
 use crate::engine::{Engine, Failure, JitMode, JitOptions, Options};
+use crate::profile::perf::{Style as PerfStyle, tell_perf};
 use crate::source::{FileId, SourceMap};
 use crate::value::Value;
 use crate::vm::{Limits, interrupt};
@@ -40,7 +41,19 @@ pub fn file_with(
     color: Color,
     before: impl FnOnce(&mut Engine),
 ) -> io::Result<ExitCode> {
-    program(flags, Inspection::load(path), args, color, true, before, |_, _| Ok(()))
+    let way = Way { color, strict: true, profile: None };
+    program(flags, way, Inspection::load(path), args, before, |_, _| Ok(()))
+}
+
+/// Runs a file, or standard input for `-`, and writes a profile.
+pub fn profiled(
+    profile: &ProfileArgs,
+    path: &Path,
+    args: &[OsString],
+    color: Color,
+) -> io::Result<ExitCode> {
+    let way = Way { color, strict: true, profile: Some(profile) };
+    program(&profile.flags, way, Inspection::load(path), args, |_| (), |_, _| Ok(()))
 }
 
 /// Runs a text and prints its value.
@@ -50,12 +63,13 @@ pub fn text(
     args: &[OsString],
     color: Color,
 ) -> io::Result<ExitCode> {
+    let way = Way { color, strict: false, profile: None };
+    let loaded = Inspection::of_text("<eval>", text);
     program(
         flags,
-        Inspection::of_text("<eval>", text),
+        way,
+        loaded,
         args,
-        color,
-        false,
         |_| (),
         |engine, value| match shown(engine, value) {
             Some(text) => writeln!(engine.vm.out, "{text}"),
@@ -68,33 +82,51 @@ pub fn text(
 pub fn prompt(flags: &ProgramFlags, color: Color) -> io::Result<ExitCode> {
     let clock = Clock::start();
     let look = Look { brief: repl::is_interactive(), ..Look::of(flags, color) };
-    let mut session = Session { engine: engine(flags), look };
+    let mut session = Session { engine: engine(flags, false), look };
     repl::run(&mut session, color)?;
     finish(&mut session.engine, flags, &clock)?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// Runs a program to its end; `strict`: failures that nobody observed make the
-/// exit code 1.
+/// How a program is run, besides its own flags.
+struct Way<'a> {
+    color: Color,
+    /// Failures that nobody observed make the exit code 1.
+    strict: bool,
+    profile: Option<&'a ProfileArgs>,
+}
+
+/// Runs a program to its end.
 fn program(
     flags: &ProgramFlags,
+    way: Way,
     mut program: Inspection,
     args: &[OsString],
-    color: Color,
-    strict: bool,
     before: impl FnOnce(&mut Engine),
     then: impl FnOnce(&mut Engine, Value) -> io::Result<()>,
 ) -> io::Result<ExitCode> {
     let clock = Clock::start();
     dump(flags, &mut program)?;
     if !program.diagnostics.is_empty() {
-        return Ok(super::report(&program, color));
+        return Ok(super::report(&program, way.color));
     }
     let args: Vec<String> = args.iter().map(|a| a.to_string_lossy().into_owned()).collect();
-    let mut engine = engine(flags);
+    let mut engine = engine(flags, way.profile.is_some());
     before(&mut engine);
-    let look = Look::of(flags, color);
+    let look = Look::of(flags, way.color);
     let interrupted = watch_for_user(&engine);
+    if let Some(style) = flags.perf
+        && let Err((path, error)) = tell_perf(&mut engine.vm, style_of(style))
+    {
+        writeln!(io::stderr(), "gene: cannot write {}: {error}", path.display())?;
+        return Ok(ExitCode::from(FAILED));
+    }
+    if let Some(args) = way.profile
+        && let Err(error) = profile::begin(&mut engine, args, program.name())
+    {
+        writeln!(io::stderr(), "gene: cannot profile: {error}")?;
+        return Ok(ExitCode::from(FAILED));
+    }
     let end = match engine.run(program.name(), program.text(), &args) {
         Ok(value) => {
             then(&mut engine, value)?;
@@ -108,7 +140,7 @@ fn program(
         Ok(failures) => {
             let reports = engine.render_failures(&failures, look.style);
             io::stderr().write_all(reports.as_bytes())?;
-            let failed = strict && failures.are_serious();
+            let failed = way.strict && failures.are_serious();
             if failed { ExitCode::from(FAILED) } else { ExitCode::SUCCESS }
         }
         Err(failure) => {
@@ -118,8 +150,16 @@ fn program(
             ExitCode::from(if interrupted { INTERRUPTED } else { FAILED })
         }
     };
+    let written = profile::finish(&mut engine.vm);
     finish(&mut engine, flags, &clock)?;
-    Ok(code)
+    Ok(if written || code != ExitCode::SUCCESS { code } else { ExitCode::from(FAILED) })
+}
+
+fn style_of(flag: Perf) -> PerfStyle {
+    match flag {
+        Perf::Map => PerfStyle::Map,
+        Perf::Jitdump => PerfStyle::JitDump,
+    }
 }
 
 /// Has Ctrl-C cancel the program, so that its `finally` blocks run, and end the
@@ -141,7 +181,7 @@ fn watch_for_user(engine: &Engine) -> Arc<AtomicBool> {
 }
 
 /// An engine as the flags want it, which writes to standard output.
-fn engine(flags: &ProgramFlags) -> Engine {
+fn engine(flags: &ProgramFlags, profiled: bool) -> Engine {
     let mut engine = Engine::new(Options {
         contracts: flags.language.contracts == Switch::On,
         type_check: !flags.language.no_type_check,
@@ -164,6 +204,7 @@ fn engine(flags: &ProgramFlags) -> Engine {
             rounds: flags.jit_loops,
             dump_clif: flags.dump.contains(&Dump::Clif),
             dump_asm: flags.dump.contains(&Dump::Asm),
+            places: profiled || flags.perf.is_some(),
         },
     });
     engine.vm.trace_gc = flags.trace.contains(&Trace::Gc);

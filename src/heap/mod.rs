@@ -35,6 +35,7 @@ pub use marker::Marker;
 pub use scope::Scope;
 pub use shape::{Shape, Shapes};
 use space::Space;
+pub use space::Watch;
 
 use crate::value::Value;
 
@@ -167,10 +168,15 @@ impl Heap {
 
     /// Counts memory that an object holds outside the heap, in bytes.
     pub fn count_external(&mut self, bytes: usize) {
-        self.space.since_collection += bytes;
+        self.space.count(bytes);
         if self.space.since_collection > NURSERY_BYTES {
             self.requested = true;
         }
+    }
+
+    /// Has `watch` told of allocations from now on.
+    pub fn watch_allocations(&mut self, watch: Option<Watch>) {
+        self.space.watch = watch;
     }
 
     /// Must follow every store into `object`, which may be older than what

@@ -53,6 +53,36 @@ pub struct Space {
     pub poison: bool,
     /// Bytes allocated since the last collection, counted a run at a time.
     pub since_collection: usize,
+    /// Who wants to know of allocations.
+    pub watch: Option<Watch>,
+}
+
+/// Tells a profiler of allocations.
+pub struct Watch {
+    /// Bytes between two calls, in the mean.
+    every: usize,
+    /// Bytes since the last call, and at the next.
+    since: usize,
+    next: usize,
+    /// Is told of so many bytes.
+    tell: Box<dyn FnMut(usize)>,
+}
+
+impl Watch {
+    /// Calls `tell` about every `every` bytes.
+    pub fn new(every: usize, tell: Box<dyn FnMut(usize)>) -> Watch {
+        Watch { every, since: 0, next: every, tell }
+    }
+
+    #[cold]
+    fn count(&mut self, bytes: usize) {
+        self.since += bytes;
+        if self.since >= self.next {
+            // Not at equal distances: runs of a size may come at equal distances.
+            self.next = self.every / 2 + fastrand::usize(0..=self.every);
+            (self.tell)(std::mem::take(&mut self.since));
+        }
+    }
 }
 
 impl Space {
@@ -90,6 +120,7 @@ impl Space {
             block_bytes: 0,
             poison: poison::ALWAYS,
             since_collection: 0,
+            watch: None,
         }
     }
 
@@ -130,6 +161,14 @@ impl Space {
         }
     }
 
+    /// Counts bytes that were allocated: a run, or a large object.
+    pub fn count(&mut self, bytes: usize) {
+        self.since_collection += bytes;
+        if let Some(watch) = &mut self.watch {
+            watch.count(bytes);
+        }
+    }
+
     /// Gives the class a run of at least one free cell.
     fn next_run(&mut self, index: usize) {
         let class = &mut self.classes[index];
@@ -156,7 +195,7 @@ impl Space {
                     }
                     class.current = Some(current);
                     (class.start, class.cursor, class.limit) = (start, start, stop);
-                    self.since_collection += stop - start;
+                    self.count(stop - start);
                     return;
                 }
                 None => class.current = None,
@@ -172,7 +211,7 @@ impl Space {
         // SAFETY: blocks live as long as the space.
         let block = unsafe { block.as_ref() };
         (class.start, class.cursor, class.limit) = (block.first(), block.first(), block.end());
-        self.since_collection += block.end() - block.first();
+        self.count(block.end() - block.first());
     }
 
     fn new_block(&mut self, cell: usize, finalize: bool) -> NonNull<Block> {
@@ -198,7 +237,7 @@ impl Space {
             std::alloc::handle_alloc_error(layout)
         };
         self.large_bytes += size;
-        self.since_collection += size;
+        self.count(size);
         self.young_large.push(Large { memory, layout });
         memory
     }
@@ -230,7 +269,7 @@ impl Space {
         let more = size - large.layout.size();
         (large.memory, large.layout) = (memory, layout);
         self.large_bytes += more;
-        self.since_collection += more;
+        self.count(more);
         Some((memory, more, old))
     }
 

@@ -212,17 +212,17 @@ impl Runtime {
                 // The program may be talking to itself: what comes next may be
                 // the timer.
                 Some(due) if self.io.services.are_running() => {
-                    if !self.io.wait(&vm.interrupt, Some(VIRTUAL_GRACE), true) {
+                    if !vm.waiting(|vm| self.io.wait(&vm.interrupt, Some(VIRTUAL_GRACE), true)) {
                         self.clock.advance_to(due);
                     }
                 }
                 _ => {
-                    self.io.wait(&vm.interrupt, None, true);
+                    vm.waiting(|vm| self.io.wait(&vm.interrupt, None, true));
                 }
             }
         } else {
             let limit = due.map(|due| self.clock.until(due));
-            self.io.wait(&vm.interrupt, limit, self.is_listening());
+            vm.waiting(|vm| self.io.wait(&vm.interrupt, limit, self.is_listening()));
         }
         self.check_interrupt(vm)?;
         Ok(Turn::Idle)

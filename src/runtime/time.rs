@@ -38,7 +38,7 @@ fn sleep(vm: &mut Vm, args: Args) -> Outcome {
             let now = runtime.clock.now();
             runtime.clock.advance_to(now.saturating_add(duration.as_nanos() as u64));
         }
-        false => vm.interrupt.sleep(duration),
+        false => vm.waiting(|vm| vm.interrupt.sleep(duration)),
     }
     Ok(Value::NIL)
 }

@@ -99,6 +99,9 @@ impl Vm {
     pub fn exit(&mut self, code: i32) -> ! {
         self.flush();
         let _ = self.err.flush();
+        if let Some(before) = self.before_exit.take() {
+            before(self);
+        }
         if let Some(end) = &self.on_exit {
             end(code);
             loop {

@@ -17,7 +17,7 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use gene_isa::backend::{Backend, Direct, Entry, Exit, Helper, Refusal, Request};
-use gene_jit::Jit;
+use gene_jit::{Jit, Wanted};
 use hashbrown::HashMap;
 use rustc_hash::FxBuildHasher;
 
@@ -42,11 +42,13 @@ pub struct Options {
     pub rounds: u32,
     /// Stages that are written to standard error.
     pub dump: Dump,
+    /// The vm is told which instruction each piece of machine code belongs to.
+    pub places: bool,
 }
 
 impl Default for Options {
     fn default() -> Options {
-        Options { eager: false, calls: 3000, rounds: 20_480, dump: Dump::default() }
+        Options { eager: false, calls: 3000, rounds: 20_480, dump: Dump::default(), places: false }
     }
 }
 
@@ -110,7 +112,8 @@ impl Cranelift {
     pub fn new(vm: &Vm, options: Options) -> Result<Rc<Cranelift>, Refusal> {
         let helpers = Helper::ALL.iter().map(|h| helpers::address(*h) as u64).collect();
         let (word, limit) = vm.interrupt_addresses();
-        let jit = Jit::new(layout::layout(), helpers, (word as u64, limit as u64), options.dump)?;
+        let wanted = Wanted { dump: options.dump, places: options.places };
+        let jit = Jit::new(layout::layout(), helpers, (word as u64, limit as u64), wanted)?;
         Ok(Rc::new(Cranelift { jit: RefCell::new(jit), options, state: RefCell::default() }))
     }
 
@@ -203,6 +206,9 @@ impl Cranelift {
         };
         let made = self.jit.borrow_mut().compile(request)?;
         vm.tiers.constants.extend(constants);
+        if self.options.places {
+            vm.add_machine_code(code, entry, made.parts);
+        }
         let mut state = self.state.borrow_mut();
         if let Some(direct) = made.direct {
             state.install(id(code), direct);

@@ -152,10 +152,13 @@ impl Vm {
             }
         }
         let saved_top = self.top;
+        let below = self.suspended(stub);
+        self.enter_run(&below);
         self.fp = stub;
         self.nesting += 1;
         let result = self.run_call(window, args.len() as u32, this.is_some(), keywords);
         self.nesting -= 1;
+        self.leave_run(&below);
         self.top = saved_top;
         if result.is_err() && self.fp >= stub {
             self.fp = stub.wrapping_sub(1);
@@ -234,6 +237,7 @@ impl Vm {
         let saved = std::mem::replace(&mut self.top, win.wrapping_add(2 + count as usize));
         // SAFETY: the window has `count` arguments and stays in place.
         let args = unsafe { Args::new(win, count) };
+        self.native = native.as_ptr();
         let result = native.function.to_fn()(self, args);
         self.top = saved;
         match result {

@@ -150,11 +150,13 @@ impl Vm {
             };
             *window = Value::NIL;
         }
+        let below = self.suspended(stub);
         self.fp = stub;
         if let Err(throw) = self.push_task(task, window) {
             self.fp = stub.wrapping_sub(1);
             return Err(throw);
         }
+        self.enter_run(&below);
         let saved_top = self.top;
         self.nesting += 1;
         let flags = task.flags.get();
@@ -172,6 +174,7 @@ impl Vm {
         }
         self.nesting -= 1;
         self.top = saved_top;
+        self.leave_run(&below);
         result
     }
 

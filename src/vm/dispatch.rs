@@ -12,6 +12,7 @@
 
 use std::io::Write;
 use std::ptr::NonNull;
+use std::sync::atomic::{Ordering, compiler_fence};
 
 use gene_isa::backend::Entry;
 use gene_isa::value::{INT_BIAS, INT_FLOOR};
@@ -291,6 +292,8 @@ impl Vm {
                     (*frame).base = win;
                     (*frame).code = callee;
                     (*frame).top = std::ptr::null_mut();
+                    // For the profiler, which may look at any time.
+                    compiler_fence(Ordering::Release);
                     vm.fp = frame;
                     base = win;
                     code = callee;
@@ -307,6 +310,7 @@ impl Vm {
                     }
                     save!();
                     let top = std::mem::replace(&mut vm.top, $win.add(2 + $count as usize));
+                    vm.native = native.as_ptr();
                     let result = native.function.to_fn()(vm, Args::new($win, $count));
                     vm.top = top;
                     match result {
@@ -958,7 +962,9 @@ impl Vm {
                         }
                         if let Some((at, native)) = vm.loop_polled() {
                             let frame = vm.fp;
+                            vm.machine = frame;
                             let status = native(vm, frame, base);
+                            vm.machine = std::ptr::null_mut();
                             native_ended!(code, Entry::Loop(at), status, frame, base);
                         }
                         switch!();
@@ -976,7 +982,9 @@ impl Vm {
                         pc = code.insns;
                         if vm.may_enter() {
                             let frame = vm.fp;
+                            vm.machine = frame;
                             let status = call_entrance(code)(vm, frame, base);
+                            vm.machine = std::ptr::null_mut();
                             native_ended!(code, Entry::Call, status, frame, base);
                         }
                     }

@@ -23,6 +23,35 @@ const TRACE_FRAMES: usize = 100;
 /// Name of the hidden field that holds the raw trace; no program can write it.
 const TRACE: &str = "\u{0}trace";
 
+/// Who awaits a task.
+pub(super) enum Awaiting {
+    /// One other task.
+    Task(Gc<Coroutine>),
+    /// What drives the event loop.
+    Driver,
+    /// Nobody, or several.
+    Nobody,
+}
+
+impl Awaiting {
+    /// Who awaits `task`. It allocates nothing.
+    pub fn of(task: Gc<Coroutine>) -> Awaiting {
+        let mut waiter = task.slot.get();
+        while let Some(future) = Gc::<Future>::from_value(waiter) {
+            // A follower hands on to its own waiter.
+            waiter = future.single_waiter().unwrap_or(Value::NIL);
+        }
+        let joined = Gc::<Reaction>::from_value(waiter)
+            .filter(|r| r.reacts() == Reacts::Join)
+            .map(|r| r.a.get());
+        match Gc::<Coroutine>::from_value(joined.unwrap_or(waiter)) {
+            Some(next) => Awaiting::Task(next),
+            None if joined == Some(Value::NIL) => Awaiting::Driver,
+            None => Awaiting::Nobody,
+        }
+    }
+}
+
 macro_rules! constructors {
     ($($name:ident $class:ident $code:literal $doc:literal)*) => {
         impl Vm {$(
@@ -124,20 +153,12 @@ impl Vm {
             found.push(frame);
             let Some(mut task) = resumed else { continue };
             loop {
-                let mut waiter = task.slot.get();
-                while let Some(future) = Gc::<Future>::from_value(waiter) {
-                    // A follower hands on to its own waiter.
-                    waiter = future.single_waiter().unwrap_or(Value::NIL);
-                }
-                let joined = Gc::<Reaction>::from_value(waiter)
-                    .filter(|r| r.reacts() == Reacts::Join)
-                    .map(|r| r.a.get());
-                match Gc::<Coroutine>::from_value(joined.unwrap_or(waiter)) {
-                    Some(next) if found.len() < TRACE_FRAMES => {
+                match Awaiting::of(task) {
+                    Awaiting::Task(next) if found.len() < TRACE_FRAMES => {
                         found.push((next.code, next.position()));
                         task = next;
                     }
-                    None if joined == Some(Value::NIL) => break,
+                    Awaiting::Driver => break,
                     _ => return found,
                 }
             }

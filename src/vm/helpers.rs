@@ -157,6 +157,7 @@ unsafe extern "C" fn call_native(
             };
         }
         let top = std::mem::replace(&mut vm.top, window.add(2 + count as usize));
+        vm.native = native.as_ptr();
         let result = native.function.to_fn()(vm, Args::new(window, count));
         vm.top = top;
         match result {

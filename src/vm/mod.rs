@@ -34,6 +34,7 @@ pub mod native;
 mod operate;
 mod rebuild;
 mod record;
+pub mod sampling;
 mod selector;
 pub mod stack;
 pub mod tasks;
@@ -57,6 +58,7 @@ pub use classes::ClassName;
 pub use error::Throw;
 pub use eval::{Host, Work};
 pub use native::{ANY, Args, NativeFn};
+use sampling::Activity;
 use stack::{Frame, Region};
 pub use tasks::{Context, EventLoop, Job, Tasks};
 
@@ -124,8 +126,8 @@ pub const SMALL_WINDOW: usize = 24;
 pub mod interrupt {
     /// The user pressed Ctrl-C.
     pub const CANCEL: u32 = 1;
-    /// The profiler wants a sample.
-    pub const SAMPLE: u32 = 2;
+    /// The samples that were taken have to be looked at.
+    pub const SAMPLED: u32 = 2;
 }
 
 /// Stack of a thread that programs run on; only what is used takes memory.
@@ -166,6 +168,13 @@ impl Interrupt {
         {
             waiter.wake_by_ref();
         }
+    }
+
+    /// Sets [`interrupt::SAMPLED`]; a sleeping interpreter sleeps on. Handlers of
+    /// signals may call this.
+    fn ask_to_look(&self) {
+        self.0.bits.fetch_or(interrupt::SAMPLED, Ordering::SeqCst);
+        self.0.frame_limit.store(0, Ordering::SeqCst);
     }
 
     /// Cancels the program for its user, unless it takes care of that itself.
@@ -266,6 +275,15 @@ pub struct Vm {
     stack_limit: *mut Value,
     /// First register above those in use, while a native runs.
     top: *mut Value,
+    /// The native that runs, or ran last.
+    native: *const crate::object::Native,
+    /// The frame at which the running machine code was entered; null if the
+    /// interpreter runs.
+    machine: *mut Frame,
+    /// Machine code below the present run of the interpreter.
+    suspended: *const sampling::Suspended,
+    /// Takes samples.
+    sampler: Option<Box<sampling::Sampler>>,
     /// Nested runs of the interpreter.
     nesting: u32,
     /// How the loop runs, see [`dispatch::mode`].
@@ -320,6 +338,9 @@ pub struct Vm {
     pub interrupt: Interrupt,
     /// Has the process ended from a thread that is not its main one.
     pub on_exit: Option<Box<dyn Fn(i32)>>,
+    /// Is done before the process ends because the program says so; whether it went
+    /// well.
+    pub before_exit: Option<Box<dyn FnOnce(&mut Vm) -> bool>>,
     /// What a program may use.
     pub limits: Limits,
     /// Check the heap at each collection.
@@ -388,6 +409,10 @@ impl Vm {
             stack_limit: unsafe { registers.end().sub(unchecked) },
             registers,
             frame_stack,
+            native: std::ptr::null(),
+            machine: std::ptr::null_mut(),
+            suspended: std::ptr::null(),
+            sampler: None,
             nesting: 0,
             mode: dispatch::mode::NORMAL,
             budget: tiering::BUDGET,
@@ -416,6 +441,7 @@ impl Vm {
             err: Box::new(std::io::stderr()),
             interrupt: Interrupt::default(),
             on_exit: None,
+            before_exit: None,
             limits,
             verify_heap: false,
             trace_gc: false,
@@ -532,6 +558,14 @@ impl Vm {
     #[cold]
     #[inline(never)]
     fn collect(&mut self, top: *mut Value, full: bool) -> usize {
+        if self.sampler.is_some() {
+            // While all code that was seen is alive.
+            self.take_samples();
+        }
+        self.apart(Activity::Collecting, |vm| vm.collect_now(top, full))
+    }
+
+    fn collect_now(&mut self, top: *mut Value, full: bool) -> usize {
         // Nothing else keeps them.
         self.spare_tasks.clear();
         self.registers.clear_from(top);
@@ -546,6 +580,7 @@ impl Vm {
             self;
         let (raised, native_result, tiers) = (self.raised, self.native_result, &self.tiers);
         let (tasks, event_loop) = (&mut self.tasks, &self.event_loop);
+        let sampler = &self.sampler;
         let (user_classes, do_nothing, any_code) =
             (&self.user_classes, self.do_nothing, self.any_code);
         let mut mark = |marker: &mut Marker| {
@@ -577,6 +612,9 @@ impl Vm {
             marker.value(raised);
             marker.value(native_result);
             marker.values(&tiers.constants);
+            if let Some(sampler) = sampler {
+                sampler.trace(marker);
+            }
             for code in tiers.watched() {
                 marker.object(code);
             }

@@ -13,6 +13,7 @@ use gene_isa::{Insn, Op};
 use super::Vm;
 use super::dispatch::{EXIT, mode};
 use super::error::Throw;
+use super::sampling::{Activity, Known, Listener};
 use super::stack::Frame;
 use crate::heap::Gc;
 use crate::object::Code;
@@ -68,6 +69,10 @@ pub struct Tiers {
     pending: Option<(Gc<Code>, Entry)>,
     /// Instructions to be noted before that is compiled.
     watch_left: u32,
+    /// All machine code by address, for profilers; noted if `notes_places`.
+    pub(super) parts: std::collections::BTreeMap<u64, Known>,
+    /// Is told of new machine code.
+    pub listener: Option<Listener>,
     /// A hot loop, the loop around it that shall be compiled instead, and back
     /// edges until it is given up waiting for that one.
     awaited: Option<(Gc<Code>, u32, u32, u32)>,
@@ -135,7 +140,7 @@ impl Vm {
     fn watch_for(&mut self, code: Gc<Code>, entry: Entry) {
         let Some(tier) = self.tiers.tier.clone() else { return };
         if self.is_eager() {
-            tier.compile(self, code, entry);
+            self.apart(Activity::Compiling, |vm| tier.compile(vm, code, entry));
             return;
         }
         if self.tiers.pending.is_some() {
@@ -177,7 +182,7 @@ impl Vm {
         if let (Some((code, entry)), Some(tier)) =
             (self.tiers.pending.take(), self.tiers.tier.clone())
         {
-            tier.compile(self, code, entry);
+            self.apart(Activity::Compiling, |vm| tier.compile(vm, code, entry));
         }
         // The next back edge looks whether its loop can be entered.
         self.budget = 0;
@@ -414,10 +419,15 @@ impl Vm {
             let (code, base) = ((*frame).code, (*frame).base);
             *moved = *frame;
             *frame = Frame { pc: EXIT.as_ptr(), base: std::ptr::null_mut(), code, top: base };
+            let below = self.suspended(frame);
+            // The frame lies above the stub now, but is compiled code's if that
+            // goes on.
             self.fp = moved;
+            self.enter_run(&below);
             self.move_frame_limit(1);
             let result = f(self, moved);
             self.move_frame_limit(-1);
+            self.leave_run(&below);
             if self.fp == moved {
                 *frame = *moved;
                 self.fp = frame;
@@ -457,6 +467,7 @@ impl Vm {
     ///
     /// `fp` must lie above, and all frames be written.
     pub(super) unsafe fn interpret_above(&mut self, frame: *mut Frame) -> Result<Value, Throw> {
+        let below = self.suspended(frame.wrapping_add(1));
         // SAFETY: as in `over_stub`, for several frames.
         unsafe {
             let first = frame.add(1);
@@ -470,9 +481,11 @@ impl Vm {
             *first = stub;
             self.fp = self.fp.add(1);
         }
+        self.enter_run(&below);
         self.move_frame_limit(1);
         let result = self.run();
         self.move_frame_limit(-1);
+        self.leave_run(&below);
         result
     }
 

@@ -56,6 +56,9 @@ impl Vm {
     #[cold]
     pub(super) fn interrupted(&mut self) -> Result<(), Throw> {
         let bits = self.interrupt.take();
+        if bits & interrupt::SAMPLED != 0 {
+            self.take_samples();
+        }
         if bits & interrupt::CANCEL != 0 {
             let class = ClassName::CancellationException;
             return Err(self.error(class, "GENE.ASYNC.CANCELLED", "interrupted"));

@@ -37,6 +37,7 @@ const PLAIN: Mode = Mode {
         rounds: None,
         dump_clif: false,
         dump_asm: false,
+        places: false,
     },
     limit: Duration::from_millis(500),
 };

@@ -16,6 +16,7 @@ pub mod hostile;
 pub mod lang;
 pub mod layering;
 pub mod modules;
+pub mod profile;
 
 use std::{
     fs,

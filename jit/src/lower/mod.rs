@@ -130,6 +130,8 @@ pub struct Runtime<'a> {
     pub frame_limit: u64,
     /// Convention of calls to helpers.
     pub c_convention: CallConv,
+    /// Whether to note which instruction machine code belongs to.
+    pub places: bool,
 }
 
 /// One function being compiled.
@@ -291,6 +293,7 @@ impl<'a, 'b> Lower<'a, 'b> {
                 self.finish_back_edges();
             }
         }
+        self.b.set_srcloc(ir::SourceLoc::default());
         self.finish_exits();
         self.b.seal_all_blocks();
         (self.b, self.exits, self.steps)
@@ -369,6 +372,9 @@ impl<'a, 'b> Lower<'a, 'b> {
         let mut pc = block.start;
         while pc < block.end {
             self.pc = pc;
+            if self.run.places {
+                self.b.set_srcloc(ir::SourceLoc::new(pc as u32));
+            }
             self.exit_here = None;
             self.drop_dead_virtuals();
             let mut after = self.state.types.clone();
