@@ -1,4 +1,4 @@
-//! Command line: `compare`, `report`, `gate` and `http`.
+//! Command line: `compare`, `report`, `gate`, `http` and `flame`.
 
 use std::fs;
 use std::io::Write;
@@ -10,6 +10,7 @@ use anyhow::{Context, Result, ensure};
 use clap::{Args, Parser, Subcommand};
 
 use crate::compare::{self, Plan};
+use crate::flame::{self, Recording};
 use crate::gate::{self, Bars};
 use crate::http::{self, Load};
 use crate::peer::{self, PeerKind, Request};
@@ -35,6 +36,31 @@ enum Command {
     /// Load an HTTP echo service in Gene and in Node with wrk, in interleaved
     /// rounds; exit with 1 if Gene is slower or fails requests.
     Http(HttpArgs),
+    /// Draw a flame graph with the frames of a Gene program, of the runtime and of
+    /// the kernel, as Linux's perf sees them.
+    Flame(FlameArgs),
+}
+
+#[derive(Args)]
+struct FlameArgs {
+    /// Where the picture goes.
+    #[arg(short, long, default_value = "flame.svg", value_name = "FILE")]
+    output: PathBuf,
+    /// Samples a second.
+    #[arg(long, default_value_t = 997, value_name = "HZ")]
+    rate: u32,
+    /// What perf counts, such as cycles [default: cpu-clock, which works everywhere].
+    #[arg(long, default_value = "cpu-clock", value_name = "EVENT")]
+    event: String,
+    /// A gene built with frame pointers [default: built into target/flame].
+    #[arg(long, value_name = "PATH")]
+    gene: Option<PathBuf>,
+    /// Options for `gene run`, separated by blanks, such as "--jit=off".
+    #[arg(long, default_value = "", allow_hyphen_values = true, value_name = "ARGS")]
+    gene_args: String,
+    /// The program and its arguments.
+    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+    program: Vec<String>,
 }
 
 #[derive(Args)]
@@ -132,7 +158,27 @@ pub fn run() -> Result<ExitCode> {
         Command::Report(args) => report(&args),
         Command::Gate(args) => gate(&args),
         Command::Http(args) => http(&args),
+        Command::Flame(args) => flame(args),
     }
+}
+
+fn flame(args: FlameArgs) -> Result<ExitCode> {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let repository = package.parent().unwrap_or(package);
+    let gene = match args.gene {
+        Some(gene) => gene,
+        None => flame::build(repository)?,
+    };
+    let recording = Recording {
+        gene,
+        flags: args.gene_args.split_whitespace().map(str::to_owned).collect(),
+        program: args.program,
+        rate: args.rate,
+        event: args.event,
+    };
+    let samples = flame::draw(&recording, &args.output)?;
+    eprintln!("{samples} samples written to {}", args.output.display());
+    Ok(ExitCode::SUCCESS)
 }
 
 fn compare(args: CompareArgs) -> Result<ExitCode> {

@@ -6,7 +6,7 @@
 //! [`compare`] schedules the rounds; [`agreement`] checks the outputs;
 //! [`record`], [`machine`] and [`stats`] hold the results; [`table`],
 //! [`report`] with [`chart`], and [`gate`] read them. [`http`] loads a service
-//! instead.
+//! instead, and [`flame`] draws what Linux's `perf` sees of one program.
 
 #![forbid(unsafe_code)]
 
@@ -14,6 +14,7 @@ mod agreement;
 mod chart;
 mod cli;
 mod compare;
+mod flame;
 mod gate;
 mod http;
 mod machine;
