@@ -305,11 +305,8 @@ fn places_of(code: &cranelift_codegen::CompiledCode, unit: &Unit) -> Vec<Place> 
     let known = code.buffer.get_srclocs_sorted().iter();
     let mut places: Vec<Place> = Vec::new();
     let (mut last, mut end) = (None, 0);
+    // What lies between, such as moves of registers, is counted to what stands before.
     for place in known.filter(|place| !place.loc.is_default()) {
-        if place.start > end {
-            places.push(Place { offset: end, stack: Vec::new() });
-            last = None;
-        }
         let pc = place.loc.bits() as usize;
         if last.replace(pc) != Some(pc) {
             places.push(Place { offset: place.start, stack: stack_at(unit, pc) });
