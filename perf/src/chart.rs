@@ -19,12 +19,13 @@ pub struct Bar {
     pub class: &'static str,
 }
 
-const WIDTH: f64 = 580.0;
+/// As wide as a card where there is room for several, so that text keeps its size.
+const WIDTH: f64 = 400.0;
 const ROW: f64 = 26.0;
 const THICKNESS: f64 = 14.0;
-const LABEL: f64 = 84.0;
+const LABEL: f64 = 68.0;
 /// Room for the notes on the right.
-const NOTE: f64 = 180.0;
+const NOTE: f64 = 140.0;
 
 /// Draws bars from a common zero. `mark` is a value to draw a vertical line
 /// at. `title` describes the chart for those who cannot see it.
@@ -140,7 +141,7 @@ mod tests {
     #[test]
     fn lengths_are_in_proportion() {
         let svg = bars("t", &[bar(Ok(50.0)), bar(Ok(100.0))], None);
-        assert!(svg.contains("width=\"158.0\"") && svg.contains("width=\"316.0\""), "{svg}");
+        assert!(svg.contains("width=\"96.0\"") && svg.contains("width=\"192.0\""), "{svg}");
         assert!(svg.contains("a&lt;b"));
     }
 

@@ -1,4 +1,4 @@
-//! Command line: `compare`, `report`, `gate`, `http` and `flame`.
+//! Command line: `compare`, `report`, `gate`, `http`, `flame` and `counts`.
 
 use std::fs;
 use std::io::Write;
@@ -9,7 +9,9 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use clap::{Args, Parser, Subcommand};
 
+use crate::build;
 use crate::compare::{self, Plan};
+use crate::counts;
 use crate::flame::{self, Recording};
 use crate::gate::{self, Bars};
 use crate::http::{self, Load};
@@ -39,6 +41,9 @@ enum Command {
     /// Draw a flame graph with the frames of a Gene program, of the runtime and of
     /// the kernel, as Linux's perf sees them.
     Flame(FlameArgs),
+    /// Count instructions of Gene's parts with callgrind; exit with 1 if a count
+    /// has grown by more than 3 % since the baseline in benches/baseline.txt.
+    Counts(CountsArgs),
 }
 
 #[derive(Args)]
@@ -61,6 +66,15 @@ struct FlameArgs {
     /// The program and its arguments.
     #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
     program: Vec<String>,
+}
+
+#[derive(Args)]
+struct CountsArgs {
+    /// Only cases with this in their names.
+    filter: Option<String>,
+    /// Move the baseline.
+    #[arg(long)]
+    update: bool,
 }
 
 #[derive(Args)]
@@ -99,25 +113,26 @@ struct CompareArgs {
     /// How often every peer runs every program.
     #[arg(long, default_value_t = 5, value_name = "N")]
     rounds: usize,
-    /// The gene to measure [default: target/release/gene of this repository].
-    #[arg(long, value_name = "PATH")]
-    gene: Option<PathBuf>,
+    /// The gene to measure: a binary, or a commit to build [default: the sources as
+    /// they are].
+    #[arg(long, value_name = "PATH|COMMIT")]
+    gene: Option<String>,
     /// Options for `gene run`, separated by blanks, such as "--jit=off".
     #[arg(long, default_value = "", allow_hyphen_values = true, value_name = "ARGS")]
     gene_args: String,
     /// Another gene to measure beside it, as the peer `baseline`.
-    #[arg(long, value_name = "PATH")]
-    baseline: Option<PathBuf>,
+    #[arg(long, value_name = "PATH|COMMIT")]
+    baseline: Option<String>,
     /// Seconds after which a run is stopped and counts as failed.
     #[arg(long, default_value_t = 120, value_name = "SECONDS")]
     timeout: u64,
     /// Directory with the programs [default: perf/programs of this repository].
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
-    /// Keep the record in this file.
+    /// Keep the record in this file [default: target/perf/record.json].
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// Write an HTML page to this file.
+    /// Write the HTML page to this file [default: target/perf/report.html].
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
 }
@@ -159,6 +174,7 @@ pub fn run() -> Result<ExitCode> {
         Command::Gate(args) => gate(&args),
         Command::Http(args) => http(&args),
         Command::Flame(args) => flame(args),
+        Command::Counts(args) => counts(&args),
     }
 }
 
@@ -183,26 +199,28 @@ fn flame(args: FlameArgs) -> Result<ExitCode> {
 
 fn compare(args: CompareArgs) -> Result<ExitCode> {
     ensure!(args.rounds > 0, "--rounds must be at least 1");
-    // A peer that is not installed is left out, but a path that was asked for
-    // has to be there.
-    for path in [&args.gene, &args.baseline].into_iter().flatten() {
-        ensure!(path.is_file(), "there is no {}", path.display());
-    }
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
     let repository = package.parent().unwrap_or(package);
     let dir = args.dir.unwrap_or_else(|| repository.join("perf/programs"));
+    // Looked up first: a wrong name is not to cost a build.
+    let mut programs = program::select(program::discover(&dir)?, &args.programs)?;
+    let gene = match &args.gene {
+        _ if !args.peers.contains(&PeerKind::Gene) => None,
+        Some(name) => Some(build::named(repository, name)?),
+        None => Some(build::of_sources(repository)?),
+    };
+    let baseline = args.baseline.as_ref().map(|name| build::named(repository, name)).transpose()?;
     let request = Request {
         kinds: args.peers,
-        gene: args.gene.unwrap_or_else(|| repository.join("target/release/gene")),
+        gene,
         gene_args: args.gene_args.split_whitespace().map(str::to_owned).collect(),
-        baseline: args.baseline,
+        baseline,
     };
     let (peers, missing) = peer::find(&request);
     for name in missing {
         eprintln!("skipping {name}");
     }
     ensure!(!peers.is_empty(), "none of the peers is installed");
-    let mut programs = program::select(program::discover(&dir)?, &args.programs)?;
     if args.long {
         programs = programs.into_iter().map(program::Program::long).collect();
         programs.retain(|program| program.size.is_some());
@@ -214,13 +232,14 @@ fn compare(args: CompareArgs) -> Result<ExitCode> {
         timeout: Duration::from_secs(args.timeout),
     });
     // Saved first: a closed pipe behind the table must not cost the record.
-    if let Some(path) = args.json {
-        record.save(&path)?;
-    }
-    if let Some(path) = args.html {
-        write_html(&record, &path)?;
-    }
+    let kept = repository.join("target/perf");
+    fs::create_dir_all(&kept).with_context(|| format!("cannot make {}", kept.display()))?;
+    let json = args.json.unwrap_or_else(|| kept.join("record.json"));
+    record.save(&json)?;
+    let html = args.html.unwrap_or_else(|| kept.join("report.html"));
+    write_html(&record, &html)?;
     show(&table::render(&record));
+    show(&format!("charts: {}\nrecord: {}\n", shown(&html), shown(&json)));
     let failures = record.failures();
     for failure in &failures {
         eprintln!("ERROR {failure}");
@@ -255,6 +274,19 @@ fn http(args: &HttpArgs) -> Result<ExitCode> {
     let (table, missed) = http::run(&gene, &package.join("http"), &load)?;
     show(&table);
     Ok(if missed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+fn counts(args: &CountsArgs) -> Result<ExitCode> {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let repository = package.parent().unwrap_or(package);
+    let passed = counts::run(repository, args.filter.as_deref(), args.update)?;
+    Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// A path as short as it can be said from here.
+fn shown(path: &Path) -> String {
+    let here = std::env::current_dir().unwrap_or_default();
+    path.strip_prefix(here).unwrap_or(path).display().to_string()
 }
 
 fn write_html(record: &Record, path: &Path) -> Result<()> {

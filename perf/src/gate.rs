@@ -2,7 +2,7 @@
 
 use anyhow::{Result, ensure};
 
-use crate::record::Record;
+use crate::record::{Measure, Record};
 
 /// What is demanded of Gene's CPU time divided by a peer's.
 pub struct Bars {
@@ -31,7 +31,7 @@ pub fn judge(record: &Record, bars: &Bars) -> Result<Verdict> {
     for name in ["gene", peer] {
         ensure!(record.peers.iter().any(|p| p.name == name), "the record has no {name}");
     }
-    let ratios = record.ratios("gene", peer);
+    let ratios = record.ratios(Measure::Cpu, "gene", peer);
     let mut misses = failures(record, peer);
     ensure!(!ratios.is_empty() || !misses.is_empty(), "gene and {peer} have no program in common");
     if let Some(max) = bars.max {
@@ -39,7 +39,7 @@ pub fn judge(record: &Record, bars: &Bars) -> Result<Verdict> {
             misses.push(format!("{program}: {ratio:.3} of {peer}, at most {max} allowed"));
         }
     }
-    let geomean = record.geomean("gene", peer);
+    let geomean = record.geomean(Measure::Cpu, "gene", peer);
     if let (Some(limit), Some(geomean)) = (bars.geomean, geomean)
         && geomean > limit
     {

@@ -1,11 +1,11 @@
 //! The runtimes that are compared: how each is found, called and named.
 
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use clap::ValueEnum;
 
+use crate::build::Gene;
 use crate::machine;
 use crate::record::PeerInfo;
 
@@ -43,9 +43,9 @@ impl Peer {
 /// Which runtimes to look for.
 pub struct Request {
     pub kinds: Vec<PeerKind>,
-    pub gene: PathBuf,
+    pub gene: Option<Gene>,
     pub gene_args: Vec<String>,
-    pub baseline: Option<PathBuf>,
+    pub baseline: Option<Gene>,
 }
 
 /// How a runtime other than Gene is found.
@@ -71,12 +71,14 @@ pub fn find(request: &Request) -> (Vec<Peer>, Vec<String>) {
     };
     for kind in &request.kinds {
         match host(*kind) {
-            None => keep(gene("gene", &request.gene, &request.gene_args)),
+            None => {
+                request.gene.iter().for_each(|built| keep(gene("gene", built, &request.gene_args)))
+            }
             Some(host) => keep(locate(&host)),
         }
     }
-    if let Some(path) = &request.baseline {
-        keep(gene("baseline", path, &request.gene_args));
+    if let Some(built) = &request.baseline {
+        keep(gene("baseline", built, &request.gene_args));
     }
     (peers, missing)
 }
@@ -121,11 +123,10 @@ fn locate(host: &Host) -> Result<Peer, String> {
     Err(format!("{}: not installed (tried {})", host.name, host.commands.join(", ")))
 }
 
-fn gene(name: &str, path: &Path, options: &[String]) -> Result<Peer, String> {
+fn gene(name: &str, built: &Gene, options: &[String]) -> Result<Peer, String> {
     // Absolute: programs run in directories of their own.
-    let path = path.canonicalize().map_err(|_| {
-        format!("{name}: no {} (build it with cargo build --release)", path.display())
-    })?;
+    let path = &built.path;
+    let path = path.canonicalize().map_err(|_| format!("{name}: no {}", path.display()))?;
     let mut arguments = vec!["run".to_owned()];
     arguments.extend_from_slice(options);
     Ok(Peer {
@@ -133,19 +134,12 @@ fn gene(name: &str, path: &Path, options: &[String]) -> Result<Peer, String> {
             name: name.to_owned(),
             version: machine::answer(&path, &["--version"]).unwrap_or_else(|| "gene".to_owned()),
             arguments: options.to_vec(),
-            commit: path.parent().and_then(commit),
+            commit: built.commit.clone(),
         },
         extension: "gene",
         program: path,
         arguments,
     })
-}
-
-/// The commit checked out around a directory, marked if files were changed.
-fn commit(dir: &Path) -> Option<String> {
-    let args: [OsString; 5] =
-        ["-C".into(), dir.into(), "describe".into(), "--always".into(), "--dirty".into()];
-    machine::answer("git", &args)
 }
 
 /// `Lua 5.4.4  Copyright ...` is `Lua 5.4.4`.
@@ -171,7 +165,7 @@ mod tests {
     fn a_gene_that_is_not_there_is_named() {
         let request = Request {
             kinds: vec![PeerKind::Gene],
-            gene: "/no/such/gene".into(),
+            gene: Some(Gene { path: "/no/such/gene".into(), commit: None }),
             gene_args: Vec::new(),
             baseline: None,
         };

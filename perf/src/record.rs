@@ -83,22 +83,54 @@ impl Sample {
     }
 }
 
+/// What is compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Measure {
+    /// User and system time, in milliseconds.
+    Cpu,
+    /// Time on the clock, in milliseconds.
+    Wall,
+    /// Most memory that was resident, in megabytes.
+    Memory,
+}
+
+impl Measure {
+    /// All of them, the most telling first.
+    pub const ALL: [Measure; 3] = [Measure::Cpu, Measure::Wall, Measure::Memory];
+
+    /// What it is called.
+    pub fn title(self) -> &'static str {
+        match self {
+            Measure::Cpu => "CPU time",
+            Measure::Wall => "Wall time",
+            Measure::Memory => "Peak memory",
+        }
+    }
+
+    /// What numbers of it are in.
+    pub fn unit(self) -> &'static str {
+        match self {
+            Measure::Cpu | Measure::Wall => "ms",
+            Measure::Memory => "MB",
+        }
+    }
+
+    fn of(self, sample: &Sample) -> f64 {
+        match self {
+            Measure::Cpu => sample.cpu_ms(),
+            Measure::Wall => sample.wall_ms,
+            Measure::Memory => sample.rss_bytes as f64 / 1e6,
+        }
+    }
+}
+
 impl PeerResult {
-    /// CPU milliseconds over the rounds; `None` after a failure.
-    pub fn cpu(&self) -> Option<Summary> {
-        self.summary(Sample::cpu_ms)
-    }
-
-    /// Peak memory in bytes over the rounds.
-    pub fn rss(&self) -> Option<Summary> {
-        self.summary(|sample| sample.rss_bytes as f64)
-    }
-
-    fn summary(&self, of: impl Fn(&Sample) -> f64) -> Option<Summary> {
+    /// A measure over the rounds; `None` after a failure.
+    pub fn summary(&self, measure: Measure) -> Option<Summary> {
         if self.failure.is_some() {
             return None;
         }
-        Summary::of(&self.samples.iter().map(of).collect::<Vec<_>>())
+        Summary::of(&self.samples.iter().map(|s| measure.of(s)).collect::<Vec<_>>())
     }
 }
 
@@ -108,10 +140,10 @@ impl ProgramResult {
         self.results.iter().find(|result| result.peer == peer)
     }
 
-    /// Median CPU time of one peer divided by that of another.
-    pub fn ratio(&self, subject: &str, other: &str) -> Option<f64> {
-        let subject = self.of(subject)?.cpu()?.median;
-        let other = self.of(other)?.cpu()?.median;
+    /// Median of one peer divided by that of another.
+    pub fn ratio(&self, measure: Measure, subject: &str, other: &str) -> Option<f64> {
+        let subject = self.of(subject)?.summary(measure)?.median;
+        let other = self.of(other)?.summary(measure)?.median;
         (other > 0.0).then(|| subject / other)
     }
 }
@@ -130,14 +162,15 @@ impl Record {
     }
 
     /// The ratios of the programs that both peers completed, with their names.
-    pub fn ratios(&self, subject: &str, other: &str) -> Vec<(&str, f64)> {
-        let ratio = |p: &ProgramResult| p.ratio(subject, other);
+    pub fn ratios(&self, measure: Measure, subject: &str, other: &str) -> Vec<(&str, f64)> {
+        let ratio = |p: &ProgramResult| p.ratio(measure, subject, other);
         self.programs.iter().filter_map(|p| Some((p.name.as_str(), ratio(p)?))).collect()
     }
 
     /// The geometric mean of [`Record::ratios`].
-    pub fn geomean(&self, subject: &str, other: &str) -> Option<f64> {
-        let ratios: Vec<f64> = self.ratios(subject, other).iter().map(|(_, r)| *r).collect();
+    pub fn geomean(&self, measure: Measure, subject: &str, other: &str) -> Option<f64> {
+        let ratios: Vec<f64> =
+            self.ratios(measure, subject, other).iter().map(|(_, r)| *r).collect();
         stats::geomean(&ratios)
     }
 
@@ -251,10 +284,10 @@ mod tests {
             &[("a", &[10.0, 20.0]), ("b", &[20.0, 10.0]), ("c", &[8.0, 1.0])],
         );
         record.programs[2].results[0].failure = Some("stopped".to_owned());
-        assert_eq!(record.ratios("gene", "lua"), [("a", 0.5), ("b", 2.0)]);
-        assert!((record.geomean("gene", "lua").unwrap() - 1.0).abs() < 1e-12);
+        assert_eq!(record.ratios(Measure::Cpu, "gene", "lua"), [("a", 0.5), ("b", 2.0)]);
+        assert!((record.geomean(Measure::Cpu, "gene", "lua").unwrap() - 1.0).abs() < 1e-12);
         assert_eq!(record.failures(), ["c, gene: stopped"]);
-        assert_eq!(record.geomean("gene", "node"), None);
+        assert_eq!(record.geomean(Measure::Cpu, "gene", "node"), None);
     }
 
     #[test]

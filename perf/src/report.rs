@@ -3,8 +3,7 @@
 use std::fmt::Write;
 
 use crate::chart::{self, Bar, escape};
-use crate::record::{PeerInfo, PeerResult, ProgramResult, Record};
-use crate::stats;
+use crate::record::{Measure, PeerInfo, PeerResult, ProgramResult, Record};
 
 const STYLE: &str = include_str!("report.css");
 
@@ -29,15 +28,23 @@ pub fn render(record: &Record) -> String {
 fn lead(record: &Record) -> String {
     format!(
         "<p class=\"lead\">{} programs, each written as the same algorithm in every language, \
-         run {} times by each runtime. Shown is how much processor time they took: <b>shorter \
-         bars are faster</b>.</p>\n<p class=\"soft\">{} &middot; {}, {} cores &middot; {}</p>\n",
+         run {} by each runtime. <b>Shorter bars are better</b>: less time, less \
+         memory.</p>\n<p class=\"soft\">{} &middot; {}, {} cores &middot; {}</p>\n",
         record.programs.len(),
-        record.rounds,
+        times(record.rounds),
         escape(&record.created),
         escape(&record.machine.cpu),
         record.machine.cores,
         escape(&record.machine.os),
     )
+}
+
+fn times(count: usize) -> String {
+    match count {
+        1 => "once".to_owned(),
+        2 => "twice".to_owned(),
+        _ => format!("{count} times"),
+    }
 }
 
 fn problems(record: &Record) -> String {
@@ -52,89 +59,136 @@ fn problems(record: &Record) -> String {
 
 fn overall(record: &Record) -> String {
     let subject = record.subject();
+    let charts: String =
+        Measure::ALL.iter().filter_map(|measure| overall_chart(record, *measure)).collect();
+    if charts.is_empty() {
+        return String::new();
+    }
+    format!(
+        "<h2>Over all programs</h2>\n<p>What <b>{subject}</b> takes divided by what each other \
+         runtime takes, as the geometric mean over the programs that both completed. A bar that \
+         ends left of the dashed line, at 1, says that {subject} takes less: at 0.5 it takes \
+         half.</p>\n<div class=\"cards\">{charts}</div>\n",
+        subject = escape(subject),
+    )
+}
+
+fn overall_chart(record: &Record, measure: Measure) -> Option<String> {
+    let subject = record.subject();
     let bars: Vec<Bar> = record
         .others()
         .filter_map(|other| {
-            let mean = record.geomean(subject, other)?;
-            let count = record.ratios(subject, other).len();
+            let mean = record.geomean(measure, subject, other)?;
+            let count = record.ratios(measure, subject, other).len();
             Some(Bar {
                 label: other.to_owned(),
                 value: Ok(mean),
                 spread: None,
-                note: format!("{mean:.2} ({})", in_words(mean)),
+                note: format!("{mean:.2} ({})", in_words(measure, mean)),
                 hint: format!("{subject}/{other}: {mean:.3} over {count} programs"),
                 class: "gene",
             })
         })
         .collect();
-    if bars.is_empty() {
-        return String::new();
-    }
-    format!(
-        "<h2>Over all programs</h2>\n<p>CPU time of <b>{subject}</b> divided by the CPU time of \
-         each other runtime, as the geometric mean over the programs that both completed. Left \
-         of the dashed line, at 1, {subject} is faster; a bar of 0.5 says that it takes half the \
-         time.</p>\n<div class=\"card summary\">{}</div>\n",
-        chart::bars("Geometric means of CPU time ratios", &bars, Some(1.0)),
-    )
+    let title = format!("{}: {subject} ÷ other", measure.title());
+    let chart = chart::bars(&title, &bars, Some(1.0));
+    let card = format!("<section class=\"card\"><h3>{}</h3>{chart}</section>\n", escape(&title));
+    (!bars.is_empty()).then_some(card)
 }
 
-fn in_words(ratio: f64) -> String {
+fn in_words(measure: Measure, ratio: f64) -> String {
+    let (less, more) = match measure {
+        Measure::Cpu | Measure::Wall => ("faster", "slower"),
+        Measure::Memory => ("less", "more"),
+    };
     if (0.98..=1.02).contains(&ratio) {
         "the same".to_owned()
     } else if ratio < 1.0 {
-        format!("{:.1}× faster", 1.0 / ratio)
+        format!("{:.1}× {less}", 1.0 / ratio)
     } else {
-        format!("{ratio:.1}× slower")
+        format!("{ratio:.1}× {more}")
     }
 }
 
+/// The charts of each measure; which one is seen, a reader chooses without scripts.
 fn programs(record: &Record) -> String {
     let subject = escape(record.subject());
-    let mut html = format!(
-        "<h2>Program by program</h2>\n<p>Median CPU time in milliseconds, each chart with its own \
-         scale. The thin line goes from the fastest run to the slowest. Behind the time stands \
-         how many times the time of {subject} that is, then the most memory the run \
-         occupied.</p>\n<p class=\"soft\"><span class=\"key gene\"></span>{subject} &ensp;<span \
-         class=\"key peer\"></span>others</p>\n<div class=\"cards\">\n"
-    );
-    for program in &record.programs {
-        let bars: Vec<Bar> =
-            program.results.iter().map(|result| program_bar(record, program, result)).collect();
+    let mut html = String::from("<h2>Program by program</h2>\n");
+    for (at, measure) in Measure::ALL.into_iter().enumerate() {
+        let checked = if at == 0 { " checked" } else { "" };
+        let title = measure.title();
         let _ = writeln!(
             html,
-            "<section class=\"card\"><h3>{}</h3><p>{}</p>{}</section>",
-            escape(&program.name),
-            escape(&program.about),
-            chart::bars(&format!("CPU times of {}", program.name), &bars, None)
+            "<input type=\"radio\" name=\"measure\" id=\"m{at}\"{checked}><label \
+             for=\"m{at}\">{title}</label>"
         );
     }
-    html.push_str("</div>\n");
+    let baseline = record.peers.iter().any(|peer| peer.name == "baseline");
+    let baseline = match baseline {
+        true => "<span class=\"key baseline\"></span>baseline, another gene &ensp;",
+        false => "",
+    };
+    for (at, measure) in Measure::ALL.into_iter().enumerate() {
+        let _ = writeln!(
+            html,
+            "<div class=\"measure m{at}\">\n<p>{}, each chart with its own scale. The thin line \
+             goes from the least run to the most. Behind the number stands how many times that \
+             of {subject} it is.</p>\n<p class=\"soft\"><span class=\"key gene\"></span>{subject} \
+             &ensp;{baseline}<span class=\"key peer\"></span>others</p>\n<div class=\"cards\">",
+            what_it_is(measure)
+        );
+        for program in &record.programs {
+            let bar = |result| program_bar(record, measure, program, result);
+            let bars: Vec<Bar> = program.results.iter().map(bar).collect();
+            let _ = writeln!(
+                html,
+                "<section class=\"card\"><h3>{}</h3><p>{}</p>{}</section>",
+                escape(&program.name),
+                escape(&program.about),
+                chart::bars(&format!("{} of {}", measure.title(), program.name), &bars, None)
+            );
+        }
+        html.push_str("</div>\n</div>\n");
+    }
     html
 }
 
-fn program_bar(record: &Record, program: &ProgramResult, result: &PeerResult) -> Bar {
-    let cpu = result.cpu();
+fn what_it_is(measure: Measure) -> &'static str {
+    match measure {
+        Measure::Cpu => {
+            "Median CPU time in milliseconds: what the processor spent on the run, on all its cores"
+        }
+        Measure::Wall => {
+            "Median time on the clock in milliseconds, from the start of the process to its end"
+        }
+        Measure::Memory => "Median of the most memory that was occupied at once, in megabytes",
+    }
+}
+
+fn program_bar(
+    record: &Record,
+    measure: Measure,
+    program: &ProgramResult,
+    result: &PeerResult,
+) -> Bar {
+    let summary = result.summary(measure);
     let multiple = (result.peer != record.subject())
-        .then(|| program.ratio(&result.peer, record.subject()))
+        .then(|| program.ratio(measure, &result.peer, record.subject()))
         .flatten()
-        .map(|ratio| format!(" · {ratio:.1}×"))
+        .map(|ratio| format!(" · {}×", short(ratio)))
         .unwrap_or_default();
-    let memory = result
-        .rss()
-        .map(|rss| format!(" · {:.0} MB", rss.median / 1_000_000.0))
-        .unwrap_or_default();
-    let hint = match (&cpu, &result.failure) {
-        (Some(cpu), _) => {
-            format!("median {:.1} ms, {:.1} to {:.1} ms", cpu.median, cpu.min, cpu.max)
+    let unit = measure.unit();
+    let hint = match (&summary, &result.failure) {
+        (Some(s), _) => {
+            format!("median {:.1} {unit}, {:.1} to {:.1} {unit}", s.median, s.min, s.max)
         }
         (None, reason) => reason.clone().unwrap_or_else(|| "not run".to_owned()),
     };
     Bar {
         label: result.peer.clone(),
-        spread: cpu.map(|cpu| (cpu.min, cpu.max)),
-        note: cpu.map_or(String::new(), |cpu| format!("{:.0} ms{multiple}{memory}", cpu.median)),
-        value: cpu.map(|cpu| cpu.median).ok_or_else(|| "failed".to_owned()),
+        spread: summary.map(|s| (s.min, s.max)),
+        note: summary.map_or(String::new(), |s| format!("{} {unit}{multiple}", short(s.median))),
+        value: summary.map(|s| s.median).ok_or_else(|| "failed".to_owned()),
         hint,
         class: match result.peer.as_str() {
             name if name == record.subject() => "gene",
@@ -144,13 +198,18 @@ fn program_bar(record: &Record, program: &ProgramResult, result: &PeerResult) ->
     }
 }
 
+/// A number with a digit behind the point if it is small.
+fn short(number: f64) -> String {
+    if number < 10.0 { format!("{number:.1}") } else { format!("{number:.0}") }
+}
+
 fn method(record: &Record) -> String {
     let peers: String = record.peers.iter().map(peer_entry).collect();
     format!(
         "<h2>How it was measured</h2>\n<p>A run is a whole process, start and compilation \
-         included. Its time is the user and system time that the kernel counted for it, over all \
-         its threads, so waiting and other programs on the machine matter little. In each round \
-         every runtime ran every program once, taking turns in going first; the number shown is \
+         included. Its CPU time is the user and system time that the kernel counted for it, over all \
+         its threads, so waiting and other programs on the machine matter little; wall time \
+         suffers from them. In each round every runtime ran every program once, taking turns in going first; the number shown is \
          the median of the rounds. A run counts only if all runtimes printed the same \
          result.</p>\n<dl>{peers}</dl>\n"
     )
@@ -167,38 +226,42 @@ fn peer_entry(peer: &PeerInfo) -> String {
     format!("<dt>{}</dt><dd>{}</dd>", escape(&peer.name), escape(&about))
 }
 
+/// All medians with their spread, a table for each measure.
 fn numbers(record: &Record) -> String {
-    let mut html = String::from("<details><summary>All numbers</summary><div class=\"scroll\">");
-    html.push_str("<table>\n<tr><th>program</th>");
+    let tables: String = Measure::ALL.iter().map(|m| number_table(record, *m)).collect();
+    format!("<details><summary>All numbers</summary>\n{tables}</details>\n")
+}
+
+fn number_table(record: &Record, measure: Measure) -> String {
+    let mut html = format!(
+        "<h3>{}, {}: median (least..most)</h3>\n<div class=\"scroll\"><table>\n<tr><th>program</th>",
+        measure.title(),
+        measure.unit()
+    );
     for peer in &record.peers {
-        let name = escape(&peer.name);
-        let _ = write!(html, "<th>{name} CPU ms</th><th>wall ms</th><th>peak MB</th>");
+        let _ = write!(html, "<th>{}</th>", escape(&peer.name));
     }
     html.push_str("</tr>\n");
     for program in &record.programs {
         let _ = write!(html, "<tr><td>{}</td>", escape(&program.name));
         for peer in &record.peers {
-            html.push_str(&number_cells(program.of(&peer.name)));
+            html.push_str(&number_cell(measure, program.of(&peer.name)));
         }
         html.push_str("</tr>\n");
     }
-    html.push_str("</table></div></details>\n");
+    html.push_str("</table></div>\n");
     html
 }
 
-fn number_cells(result: Option<&PeerResult>) -> String {
-    let measured = result.and_then(|result| Some((result, result.cpu()?, result.rss()?)));
-    let Some((result, cpu, rss)) = measured else {
-        let what = if result.is_some() { "failed" } else { "–" };
-        return format!("<td>{what}</td><td></td><td></td>");
-    };
-    let walls: Vec<f64> = result.samples.iter().map(|sample| sample.wall_ms).collect();
-    format!(
-        "<td>{:.1}</td><td>{:.1}</td><td>{:.1}</td>",
-        cpu.median,
-        stats::median(&walls).unwrap_or(0.0),
-        rss.median / 1_000_000.0
-    )
+fn number_cell(measure: Measure, result: Option<&PeerResult>) -> String {
+    match (result.and_then(|result| result.summary(measure)), result) {
+        (Some(s), _) => format!(
+            "<td>{:.1} <span class=\"soft\">({:.1}..{:.1})</span></td>",
+            s.median, s.min, s.max
+        ),
+        (None, Some(_)) => "<td>failed</td>".to_owned(),
+        (None, None) => "<td>–</td>".to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -214,6 +277,9 @@ mod tests {
         assert!(html.contains("Calls &amp; &lt;more&gt;."));
         assert!(html.contains("0.50 (2.0× faster)"));
         assert!(html.contains("200 ms · 2.0×"));
+        // Wall time and memory, each with its charts and numbers.
+        assert!(html.contains("300 ms · 2.0×") && html.contains("3.1 MB · 1.0×"));
+        assert!(html.contains("<td>300.0 <span class=\"soft\">(270.0..330.0)</span></td>"));
         assert!(html.contains("prefers-color-scheme: dark"));
         assert!(!html.contains("<script") && !html.contains("http"));
     }

@@ -2,52 +2,64 @@
 
 use console::{Style, measure_text_width};
 
-use crate::record::{ProgramResult, Record};
+use crate::record::{Measure, ProgramResult, Record};
 use crate::stats::Summary;
 
-/// A program a line: median CPU milliseconds with the spread for each peer,
-/// then the subject's time divided by each other's. Geometric means last.
+/// A table for each measure, that of CPU time last, where one looks: a program a
+/// line, the median with the spread for each peer, then the subject's divided by each
+/// other's. Geometric means below.
 pub fn render(record: &Record) -> String {
-    let subject = record.subject();
-    let mut rows = vec![header(record)];
-    rows.extend(record.programs.iter().map(|program| program_row(record, program)));
-    let mut means = vec!["geometric mean".to_owned()];
-    means.resize(1 + record.peers.len(), String::new());
-    means.extend(record.others().map(|other| ratio_cell(record.geomean(subject, other))));
-    rows.push(means);
-    let mut text = align(&rows);
+    let mut text = String::new();
+    for measure in [Measure::Memory, Measure::Wall, Measure::Cpu] {
+        let title = format!("{}, {}", measure.title(), measure.unit());
+        text.push_str(&format!("{}\n", Style::new().bold().underlined().apply_to(title)));
+        text.push_str(&table(record, measure));
+        text.push('\n');
+    }
     text.push_str(&legend(record));
     text
 }
 
+fn table(record: &Record, measure: Measure) -> String {
+    let subject = record.subject();
+    let mut rows = vec![header(record)];
+    rows.extend(record.programs.iter().map(|program| program_row(record, measure, program)));
+    let mut means = vec!["geometric mean".to_owned()];
+    means.resize(1 + record.peers.len(), String::new());
+    means.extend(record.others().map(|o| ratio_cell(record.geomean(measure, subject, o))));
+    rows.push(means);
+    align(&rows)
+}
+
 fn header(record: &Record) -> Vec<String> {
     let mut row = vec!["program".to_owned()];
-    row.extend(record.peers.iter().map(|peer| format!("{} ms", peer.name)));
+    row.extend(record.peers.iter().map(|peer| peer.name.clone()));
     row.extend(record.others().map(|other| format!("{}/{other}", record.subject())));
     row.iter().map(|cell| Style::new().bold().apply_to(cell).to_string()).collect()
 }
 
-fn program_row(record: &Record, program: &ProgramResult) -> Vec<String> {
+fn program_row(record: &Record, measure: Measure, program: &ProgramResult) -> Vec<String> {
     let mut row = vec![program.name.clone()];
     for peer in &record.peers {
         row.push(match program.of(&peer.name) {
             None => "-".to_owned(),
-            Some(result) => match result.cpu() {
-                Some(cpu) => time_cell(cpu),
+            Some(result) => match result.summary(measure) {
+                Some(summary) => number_cell(summary),
                 None => Style::new().red().bold().apply_to("FAILED").to_string(),
             },
         });
     }
-    row.extend(record.others().map(|other| ratio_cell(program.ratio(record.subject(), other))));
+    let subject = record.subject();
+    row.extend(record.others().map(|other| ratio_cell(program.ratio(measure, subject, other))));
     row
 }
 
-fn time_cell(cpu: Summary) -> String {
-    if cpu.min == cpu.max {
-        return format!("{:.0}", cpu.median);
+fn number_cell(summary: Summary) -> String {
+    if summary.min == summary.max {
+        return format!("{:.0}", summary.median);
     }
-    let spread = format!("({:.0}..{:.0})", cpu.min, cpu.max);
-    format!("{:.0} {}", cpu.median, Style::new().dim().apply_to(spread))
+    let spread = format!("({:.0}..{:.0})", summary.min, summary.max);
+    format!("{:.0} {}", summary.median, Style::new().dim().apply_to(spread))
 }
 
 fn ratio_cell(ratio: Option<f64>) -> String {
@@ -64,8 +76,8 @@ fn legend(record: &Record) -> String {
         versions.push(format!("{}: {}{commit}{args}", peer.name, peer.version));
     }
     format!(
-        "\nUser and system time, median (least..most), rounds: {}. Ratios below 1 mean that {} \
-         is faster.\n{}\n{}, {} cores, {}\n",
+        "CPU time is user and system time. Medians (least..most), rounds: {}. Ratios below 1 mean \
+         that {} takes less.\n{}\n{}, {} cores, {}\n",
         record.rounds,
         record.subject(),
         versions.join("; "),
@@ -116,9 +128,15 @@ mod tests {
         record.programs[1].results[1].failure = Some("stopped".to_owned());
         let text = render(&record);
         let lines: Vec<&str> = text.lines().collect();
-        assert_eq!(lines[0], "program               gene ms          lua ms  gene/lua");
-        assert_eq!(lines[1], "fib             100 (90..110)  200 (180..220)      0.50");
-        assert_eq!(lines[2], "tak               50 (45..55)          FAILED         -");
-        assert_eq!(lines[3], "geometric mean                                     0.50");
+        let at = lines.iter().position(|line| *line == "CPU time, ms").unwrap();
+        assert_eq!(lines[at + 1], "program                  gene             lua  gene/lua");
+        assert_eq!(lines[at + 2], "fib             100 (90..110)  200 (180..220)      0.50");
+        assert_eq!(lines[at + 3], "tak               50 (45..55)          FAILED         -");
+        assert_eq!(lines[at + 4], "geometric mean                                     0.50");
+        assert!(
+            lines.contains(&"fib             150 (135..165)  300 (270..330)      0.50"),
+            "{text}"
+        );
+        assert!(lines.contains(&"fib                3       3      1.00"), "{text}");
     }
 }

@@ -1,8 +1,8 @@
-//! Instruction counts, with callgrind: `cargo bench --bench instructions -- fib`.
+//! Instruction counts, with callgrind: `cargo bench --bench count -- fib`.
 //!
 //! They do not depend on what else the machine does, and show a change of a
 //! percent that times hide. Needs valgrind, and the runner of iai-callgrind in the
-//! version of `Cargo.lock`.
+//! version of `Cargo.lock`. `cargo perf counts` compares the counts with `baseline.txt`.
 
 use std::{env, process::Command};
 
@@ -54,9 +54,9 @@ fn main() {
     let runner = runner.as_deref().unwrap_or("iai-callgrind-runner");
     let called_back = env::args().any(|argument| argument == "--iai-run");
     if !called_back && !answers("valgrind") {
-        println!("instructions: skipped, valgrind is not installed");
+        println!("count: skipped, valgrind is not installed");
     } else if !called_back && !answers(runner) {
-        println!("instructions: skipped, the runner is not installed:");
+        println!("count: skipped, the runner is not installed:");
         println!("    cargo install iai-callgrind-runner --version 0.16.1");
     } else {
         counted::run();
