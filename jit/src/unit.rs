@@ -14,13 +14,21 @@ use gene_isa::{Code, Handler, Insn, NO_SCOPE, Op, Role};
 use crate::infer::argument_count;
 
 /// Instructions of a function that may become a part.
-pub const MAX_INLINED: usize = 48;
+pub const MAX_INLINED: usize = 32;
 /// Instructions of a unit beyond those of the function itself.
-const MAX_MORE: usize = 400;
+const MAX_MORE: usize = 160;
 /// Parts within parts.
 const MAX_LEVEL: u16 = 5;
-/// How often a function may be part of itself, one inside the other.
-const MAX_SELF: usize = 2;
+/// How often a function of so many instructions may be there, one inside the other. Recursion
+/// gains by fewer calls, and loses by more code.
+fn max_nested(size: usize) -> usize {
+    match size {
+        0..=16 => 3,
+        17..=24 => 2,
+        _ => 1,
+    }
+}
+
 /// Registers of a unit.
 const MAX_REGISTERS: usize = 300;
 
@@ -155,7 +163,7 @@ impl Unit {
             let fits = more <= MAX_MORE
                 && level <= MAX_LEVEL
                 && base as usize + body.code.nregs as usize <= MAX_REGISTERS
-                && self.nested(part, body.id) < MAX_SELF
+                && self.nested(part, body.id) < max_nested(size)
                 && callee.exact == Some(argument_count(insn))
                 && (!tail || level > 0);
             if fits {
