@@ -7,6 +7,7 @@ use super::dispatch::EXIT;
 use super::error::Throw;
 use super::intercept::ADVISED;
 use super::native::{ANY, Args};
+use super::sampling::publish;
 use super::stack::Frame;
 use super::{ClassName, Vm};
 use crate::heap::Gc;
@@ -154,6 +155,7 @@ impl Vm {
         let saved_top = self.top;
         let below = self.suspended(stub);
         self.enter_run(&below);
+        publish();
         self.fp = stub;
         self.nesting += 1;
         let result = self.run_call(window, args.len() as u32, this.is_some(), keywords);
@@ -519,6 +521,7 @@ impl Vm {
             let pc = code.tiering.start.get();
             *frame = Frame { pc, base: win, code, top: std::ptr::null_mut() };
         }
+        publish();
         self.fp = frame;
         Ok(())
     }

@@ -9,6 +9,7 @@ use gene_isa::FnKind;
 
 use super::dispatch::EXIT;
 use super::error::Throw;
+use super::sampling::publish;
 use super::stack::Frame;
 use super::{Context, Vm};
 use crate::heap::Gc;
@@ -119,6 +120,7 @@ impl Vm {
             *frame =
                 Frame { pc: task.pc.get(), base: task.window(), code: task.code, top: win.add(2) };
         }
+        publish();
         self.fp = frame;
         self.tasks.enter(Context { task: Some(task), scope: task.inner_scope.get() });
         Ok(())
@@ -151,6 +153,7 @@ impl Vm {
             *window = Value::NIL;
         }
         let below = self.suspended(stub);
+        publish();
         self.fp = stub;
         if let Err(throw) = self.push_task(task, window) {
             self.fp = stub.wrapping_sub(1);
@@ -349,6 +352,7 @@ impl Vm {
                 top: win.add(2),
             };
         }
+        publish();
         self.fp = frame;
         // Closing is an exception at the `yield`, which has to be raised here:
         // to the caller it would look like one of the call.

@@ -12,7 +12,6 @@
 
 use std::io::Write;
 use std::ptr::NonNull;
-use std::sync::atomic::{Ordering, compiler_fence};
 
 use gene_isa::backend::Entry;
 use gene_isa::value::{INT_BIAS, INT_FLOOR};
@@ -20,6 +19,7 @@ use gene_isa::{Insn, Intrinsic, NO_SCOPE, Op, Special, Symbol};
 
 use super::error::Throw;
 use super::native::Args;
+use super::sampling::publish;
 use super::tiering::call_entrance;
 use super::{Vm, arith};
 use crate::heap::{Gc, Scope};
@@ -293,7 +293,7 @@ impl Vm {
                     (*frame).code = callee;
                     (*frame).top = std::ptr::null_mut();
                     // For the profiler, which may look at any time.
-                    compiler_fence(Ordering::Release);
+                    publish();
                     vm.fp = frame;
                     base = win;
                     code = callee;

@@ -13,7 +13,7 @@ use gene_isa::{Insn, Op};
 use super::Vm;
 use super::dispatch::{EXIT, mode};
 use super::error::Throw;
-use super::sampling::{Activity, Known, Listener};
+use super::sampling::{Activity, Known, Listener, publish};
 use super::stack::Frame;
 use crate::heap::Gc;
 use crate::object::Code;
@@ -422,6 +422,7 @@ impl Vm {
             let below = self.suspended(frame);
             // The frame lies above the stub now, but is compiled code's if that
             // goes on.
+            publish();
             self.fp = moved;
             self.enter_run(&below);
             self.move_frame_limit(1);
@@ -479,6 +480,7 @@ impl Vm {
             };
             std::ptr::copy(first, first.add(1), self.fp.offset_from(frame) as usize);
             *first = stub;
+            publish();
             self.fp = self.fp.add(1);
         }
         self.enter_run(&below);

@@ -25,6 +25,7 @@ pub fn trials() -> Vec<Trial> {
         ("allocations_belong_to_who_allocates", allocations),
         ("formats_by_name_and_by_ending", formats),
         ("the_exit_code_is_the_program_s", exit_codes),
+        ("many_samples_of_deep_stacks", many_samples_of_deep_stacks),
         ("nothing_to_show_is_no_failure", nothing_to_show),
         ("a_profile_that_cannot_be_written_is_a_failure", unwritable),
     ];
@@ -294,6 +295,22 @@ fn exit_codes() -> Result<(), Failed> {
         }
     }
     Ok(())
+}
+
+/// Ticks at every point of calls that nest through natives; each takes as long to note as
+/// the next is away.
+fn many_samples_of_deep_stacks() -> Result<(), Failed> {
+    let source = "
+(class Link
+  (ctor [/n])
+  (method \"==\" [o] (if (/n == 0) true else ((new Link (/n - 1)) == (new Link (/n - 1))))))
+(var equal 0)
+(for i in (range 1 40)
+  (if ((new Link 900) == (new Link 900)) (equal = (equal + 1))))
+(println equal)
+";
+    let (outcome, _) = profiled("deep", source, "deep.folded", &["--rate=20000", "--jit=off"])?;
+    outcome.expect_code(0)?.expect_stdout("40\n").map(drop)
 }
 
 fn nothing_to_show() -> Result<(), Failed> {

@@ -18,7 +18,7 @@ pub(super) mod walk;
 
 use std::cell::Cell;
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering, compiler_fence};
 
 use gene_isa::backend::{Entry, Part};
 use gene_isa::{Insn, Symbol};
@@ -178,6 +178,13 @@ mod doing {
 
 /// Words for samples: those of some seconds.
 const BUFFER_WORDS: usize = 256 << 10;
+
+/// What was written before is in memory before what is written from here on: frames and
+/// links are looked at between any two instructions. It is none itself.
+#[inline(always)]
+pub(super) fn publish() {
+    compiler_fence(Ordering::Release);
+}
 
 /// Takes samples of one vm.
 pub struct Sampler {
@@ -458,6 +465,7 @@ impl Vm {
     /// What is suspended lies below from now on. It must be left before `link` moves.
     #[inline(always)]
     pub(super) fn enter_run(&mut self, link: &Suspended) {
+        publish();
         self.suspended = link;
         self.machine = std::ptr::null_mut();
     }
@@ -466,6 +474,8 @@ impl Vm {
     #[inline(always)]
     pub(super) fn leave_run(&mut self, link: &Suspended) {
         (self.machine, self.native, self.suspended) = (link.first, link.native, link.below);
+        // Before the link's memory is used for something else.
+        publish();
     }
 }
 

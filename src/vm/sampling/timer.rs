@@ -207,9 +207,12 @@ mod linux {
             let now = now_ns();
             let time_ns = now - ticks.last_ns.swap(now, Relaxed);
             shared.tick(time_ns, place(context.cast::<libc::ucontext_t>()));
-            // From when the tick was due: timers are late by some microseconds.
+            // From when the tick was due: timers are late by some microseconds. The
+            // program gets four times as long as the handler took, at least.
             let due_ns = ticks.due_ns.load(Relaxed) + ticks.distance_ns();
-            ticks.arm(now, due_ns.saturating_sub(now).max(ticks.mean_ns / 4));
+            let end = now_ns();
+            let least_ns = (ticks.mean_ns / 4).max(4 * (end - now));
+            ticks.arm(end, due_ns.saturating_sub(end).max(least_ns));
             *errno = saved;
         }
     }
