@@ -192,8 +192,8 @@ fn flame(args: FlameArgs) -> Result<ExitCode> {
         rate: args.rate,
         event: args.event,
     };
-    let samples = flame::draw(&recording, &args.output)?;
-    eprintln!("{samples} samples written to {}", args.output.display());
+    flame::draw(&recording, &args.output)?;
+    eprintln!("written to {}", args.output.display());
     Ok(ExitCode::SUCCESS)
 }
 

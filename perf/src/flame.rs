@@ -13,7 +13,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
 use inferno::collapse::Collapse;
-use inferno::collapse::perf::Folder;
+use inferno::collapse::perf::{self, Folder};
 use inferno::flamegraph::color::{BackgroundColor, Color, PaletteMap};
 use inferno::flamegraph::{self, Options};
 
@@ -58,30 +58,29 @@ pub fn build(repository: &Path) -> Result<PathBuf> {
     Ok(target.join("release/gene"))
 }
 
-/// Records the program and draws the picture; the number of samples.
+/// Records the program and draws the picture.
 ///
 /// # Errors
 ///
 /// If there is no `perf`, or it sees nothing.
-pub fn draw(recording: &Recording, output: &Path) -> Result<u64> {
+pub fn draw(recording: &Recording, output: &Path) -> Result<()> {
     let data = std::env::temp_dir().join(format!("gene-flame-{}.data", std::process::id()));
     let recorded = record(recording, &data);
     let script = recorded.and_then(|()| script(&data));
     // The next recording has another name.
     let _ = fs::remove_file(&data);
     let mut folded = Vec::new();
-    Folder::default().collapse(Cursor::new(script?), &mut folded)?;
+    let mut options = perf::Options::default();
+    options.annotate_kernel = true;
+    Folder::from(options).collapse(Cursor::new(script?), &mut folded)?;
     let folded = String::from_utf8_lossy(&folded).into_owned();
     let stacks = program_only(&folded);
-    let samples: u64 = stacks.values().sum();
-    ensure!(samples > 0, "perf has taken no samples: the program ended too soon");
+    ensure!(!stacks.is_empty(), "perf has taken no samples: the program ended too soon");
     let program = recording.program.first().map_or("", String::as_str);
     let name = program.rsplit('/').next().unwrap_or(program);
-    let title =
-        format!("{name}: {samples} samples of {} at {} Hz", recording.event, recording.rate);
+    let title = format!("{name}: {} at {} Hz", recording.event, recording.rate);
     fs::write(output, picture(&title, &stacks)?)
-        .with_context(|| format!("cannot write {}", output.display()))?;
-    Ok(samples)
+        .with_context(|| format!("cannot write {}", output.display()))
 }
 
 fn record(recording: &Recording, data: &Path) -> Result<()> {
@@ -157,6 +156,8 @@ fn picture(title: &str, stacks: &BTreeMap<String, u64>) -> Result<String> {
     options.font_size = FONT;
     options.font_width = 0.61;
     options.min_width = 0.1;
+    // Of the event: nanoseconds of a clock.
+    options.count_name = "counted".into();
     options.palette_map = Some(&mut palette);
     options.bgcolors = Some(BackgroundColor::Flat(Color { r: 250, g: 250, b: 250 }));
     let lines: Vec<String> =
