@@ -573,6 +573,8 @@ helpers! {
     allocate(size, finalize);
     /// Appends to an array.
     array_push(array, value);
+    /// Two strings joined, as words.
+    concat(left, right);
     /// Adds a slot to a record: moves it to the next shape.
     add_slot(record, shape, value);
     /// A new scope with so many slots over the parent, which may be 0.

@@ -434,6 +434,13 @@ impl<'a> Infer<'a> {
         }
     }
 
+    /// Whether the two operands of `concat` are strings.
+    pub fn is_concat(&self, pc: usize, types: &[Ty]) -> bool {
+        let insn = self.code.insns[pc];
+        let string = |i, r: u16| self.expect(pc, i, types[r as usize]) == Kinds::STRING;
+        !self.seen(pc).generic && string(1, insn.b) && string(2, insn.c)
+    }
+
     /// The instruction that expects a Float in what the one at `pc` loads from memory.
     pub fn float_use(&self, pc: usize) -> Option<usize> {
         self.float_uses[pc]
@@ -577,6 +584,11 @@ impl<'a> Infer<'a> {
                     return false;
                 }
                 types[a] = Ty::BOOL;
+            }
+            Concat if self.is_concat(pc, types) => {
+                types[b] = types[b].narrow(Kinds::STRING);
+                types[c] = types[c].narrow(Kinds::STRING);
+                types[a] = Ty::of(Kinds::STRING);
             }
             Is | CatchMatch => types[a] = Ty::BOOL,
             JumpLt | JumpLe | JumpNotLt | JumpNotLe | LoopLt | LoopLe => {

@@ -16,7 +16,7 @@ use super::stack::Frame;
 use crate::heap::header::Header;
 use crate::heap::{Gc, Scope, Shape};
 use crate::object::record::Record;
-use crate::object::{Array, Native};
+use crate::object::{Array, Native, Str};
 use crate::value::Value;
 
 /// The address of a helper.
@@ -30,6 +30,7 @@ pub fn address(helper: Helper) -> usize {
         Helper::remember => remember as *const () as usize,
         Helper::allocate => allocate as *const () as usize,
         Helper::array_push => array_push as *const () as usize,
+        Helper::concat => concat as *const () as usize,
         Helper::add_slot => add_slot as *const () as usize,
         Helper::new_scope => new_scope as *const () as usize,
         Helper::drop_scope => drop_scope as *const () as usize,
@@ -225,6 +226,15 @@ unsafe extern "C" fn array_push(vm: *mut Vm, array: *mut Array, value: Value) ->
     // SAFETY: see `step`; the array is alive.
     unsafe { Gc::from_ptr(NonNull::new_unchecked(array)).push(&mut (*vm).heap, value) };
     0
+}
+
+/// Joins two strings.
+unsafe extern "C" fn concat(vm: *mut Vm, left: Value, right: Value) -> u64 {
+    match (Gc::<Str>::from_value(left), Gc::<Str>::from_value(right)) {
+        // SAFETY: see `step`.
+        (Some(l), Some(r)) => Str::join(unsafe { &mut (*vm).heap }, l, r).value().bits(),
+        _ => unreachable!("machine code has looked at the kinds"),
+    }
 }
 
 /// Adds a slot to a record.

@@ -5,7 +5,7 @@
 //! window lacks, and the frame, and ends the function with a status; whoever
 //! called lets the interpreter go on with the frame.
 
-use cranelift_codegen::ir::{self, InstBuilder, Value};
+use cranelift_codegen::ir::{self, InstBuilder, Value, types};
 use gene_isa::backend::{Exit, status};
 
 use super::{Lower, Slot, State};
@@ -105,8 +105,13 @@ impl Lower<'_, '_> {
     /// Writes the code of all exits.
     pub(super) fn finish_exits(&mut self) {
         self.finish_parts();
+        let entered = (self.fp, self.base);
         for exit in std::mem::take(&mut self.pending) {
             self.b.switch_to_block(exit.block);
+            if let Some(home) = self.home {
+                self.fp = self.b.ins().stack_load(types::I64, types::I64, home, 0);
+                self.base = self.b.ins().stack_load(types::I64, types::I64, home, 8);
+            }
             for (register, slot) in &exit.slots {
                 if slot.virt.is_none() {
                     let word = self.box_slot(*slot);
@@ -128,6 +133,7 @@ impl Lower<'_, '_> {
                 }));
             self.give_back(status);
         }
+        (self.fp, self.base) = entered;
         if let Some(bail) = self.bail {
             self.b.switch_to_block(bail);
             let status = self.b.block_params(bail)[0];

@@ -406,6 +406,16 @@ impl Lower<'_, '_> {
         self.state.fresh.clear();
     }
 
+    /// Two strings, joined.
+    pub(super) fn concat(&mut self, insn: Insn) {
+        self.guard(insn.b, Kinds::STRING);
+        self.guard(insn.c, Kinds::STRING);
+        let (left, right) = (self.boxed(insn.b), self.boxed(insn.c));
+        self.safepoint();
+        let joined = self.helper(Helper::concat, &[left, right]);
+        self.define(insn.a, joined, Rep::Value);
+    }
+
     pub(super) fn new_collection(&mut self, insn: Insn) {
         let (first, count, shape) = match insn.op {
             Op::NewArray => (insn.b, insn.c as usize, 0),

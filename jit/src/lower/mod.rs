@@ -155,6 +155,8 @@ pub struct Lower<'a, 'b> {
     pub steps: Vec<(u64, u32)>,
     fp: Value,
     base: Value,
+    /// Where exits find the frame and the window.
+    home: Option<ir::StackSlot>,
     edges: Vec<Vec<Edge>>,
     headers: Vec<Option<Header>>,
     backward: Vec<(usize, Edge)>,
@@ -265,6 +267,7 @@ impl<'a, 'b> Lower<'a, 'b> {
             steps: Vec::new(),
             fp: params[0],
             base: params[1],
+            home: None,
             edges: (0..blocks).map(|_| Vec::new()).collect(),
             headers: (0..blocks).map(|_| None).collect(),
             backward: Vec::new(),
@@ -281,6 +284,9 @@ impl<'a, 'b> Lower<'a, 'b> {
 
     /// Compiles everything; the exits, and what is left to the interpreter.
     pub fn run(mut self) -> (FunctionBuilder<'b>, Vec<Exit>, Vec<(u64, u32)>) {
+        if self.flow.blocks.iter().any(|block| block.loop_writes.is_some()) {
+            self.keep_home();
+        }
         match self.request.entry {
             Entry::Call => self.prologue(),
             Entry::Loop(pc) => self.check_room(pc as usize),
@@ -297,6 +303,16 @@ impl<'a, 'b> Lower<'a, 'b> {
         self.finish_exits();
         self.b.seal_all_blocks();
         (self.b, self.exits, self.steps)
+    }
+
+    /// Puts frame and window where exits find them: values that are live in exits only
+    /// would be moved about in loops.
+    fn keep_home(&mut self) {
+        let data = ir::StackSlotData::new(ir::StackSlotKind::ExplicitSlot, 16, 3);
+        let home = self.b.create_sized_stack_slot(data);
+        self.b.ins().stack_store(types::I64, self.fp, home, 0);
+        self.b.ins().stack_store(types::I64, self.base, home, 8);
+        self.home = Some(home);
     }
 
     /// Whether there is room for the frames and windows of all parts.
@@ -437,6 +453,7 @@ impl<'a, 'b> Lower<'a, 'b> {
             And | Or | Xor => self.logic(insn),
             Not => self.not(insn),
             Shl | Shr => self.shift(insn),
+            Concat if self.infer.is_concat(pc, &self.state.types) => self.concat(insn),
             Lt | Le => self.ordered(insn),
             Eq | Ne => self.equal(insn),
             Jump => {
