@@ -375,6 +375,8 @@ pub struct CompiledCode {
     /// The places where it may go back; [`status::INTERPRET`] says which, counted from
     /// [`Request::first_exit`], see [`status::exit`].
     pub exits: Vec<Exit>,
+    /// Addresses of the code objects that have become part of it, once for each place.
+    pub inlined: Vec<u64>,
     /// Instructions that the interpreter runs for it, with the addresses of their code objects.
     pub steps: Vec<(u64, u32)>,
     /// Text of a stage, where asked for.

@@ -1,8 +1,8 @@
 //! The compiled tier: [`Code`](gene_isa::Code) and feedback to machine code.
 //!
 //! This crate knows `gene-isa` and Cranelift; the runtime reaches it through
-//! [`Backend`]. Reading order: [`effects`] and [`flow`] say what the bytecode
-//! does, [`types`], [`infer`] and [`solve`] what is known of its registers, [`lower`] makes
+//! [`Backend`]. Reading order: [`unit`] puts together what is compiled as one, [`effects`] and
+//! [`flow`] say what the bytecode does, [`types`], [`infer`] and [`solve`] what is known of its registers, [`lower`] makes
 //! Cranelift's representation of it, [`machine`] machine code.
 
 #![forbid(unsafe_code)]

@@ -349,6 +349,7 @@ impl Backend for Jit {
             direct,
             bytes,
             exits,
+            inlined: unit.parts[1..].iter().map(|part| part.id).collect(),
             steps,
             listing: wanted.then_some(listing),
             parts: vec![part(body, false), part(wrapper, true)],

@@ -214,6 +214,7 @@ impl Cranelift {
             state.install(id(code), direct);
         }
         state.report.exits(id(code), entry, made.exits);
+        state.report.inlined(vm, code, entry, &made.inlined);
         state.report.steps(vm, code, entry, made.steps);
         if let Some(listing) = made.listing {
             // Nobody to show it to is no reason to stop.

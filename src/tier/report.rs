@@ -53,6 +53,8 @@ pub struct Report {
     /// By number, with how often each was taken.
     exits: Vec<Taken>,
     places: HashMap<(Id, u32), String, FxBuildHasher>,
+    /// Functions that have become part of others.
+    inlined: HashMap<(Id, Entry), Vec<String>, FxBuildHasher>,
     /// Instructions that the interpreter runs for compiled code, with places.
     steps: HashMap<(Id, Entry), Vec<String>, FxBuildHasher>,
 }
@@ -99,6 +101,25 @@ impl Report {
     /// The exit with this number.
     pub(super) fn exit(&self, number: usize) -> Option<Rc<Exit>> {
         self.exits.get(number).map(|taken| taken.exit.clone())
+    }
+
+    /// Notes which functions have become part of one, and how often.
+    pub(super) fn inlined(&mut self, vm: &Vm, code: Gc<Code>, entry: Entry, parts: &[u64]) {
+        let mut counts: Vec<(u64, usize)> = Vec::new();
+        for part in parts {
+            match counts.iter_mut().find(|(known, _)| known == part) {
+                Some((_, count)) => *count += 1,
+                None => counts.push((*part, 1)),
+            }
+        }
+        let describe = |(part, count): (u64, usize)| {
+            let part = code_at(part);
+            let place = vm.place_of(part, 0).unwrap_or_default();
+            let times = if count == 1 { String::new() } else { format!(", {count} times") };
+            format!("{} ({place}){times}", part.name())
+        };
+        let lines = counts.into_iter().map(describe).collect();
+        self.inlined.insert((id(code), entry), lines);
     }
 
     /// Notes which instructions are left to the interpreter.
@@ -158,6 +179,9 @@ impl Report {
                 Some(reason) => writeln!(out, "refused   {what}: {reason}"),
                 None => writeln!(out, "compiled  {what}{times}: {} bytes, {micros} us", line.bytes),
             };
+            for part in self.inlined.get(key).into_iter().flatten() {
+                let _ = writeln!(out, "  includes {part}");
+            }
             for step in self.steps.get(key).into_iter().flatten() {
                 let _ = writeln!(out, "  interprets {step}");
             }

@@ -100,6 +100,8 @@ impl Lower<'_, '_> {
         state.scopes.retain(|s| edges.iter().all(|e| e.state.scopes.contains(s)));
         state.fresh.clear();
         state.virtuals.clear();
+        let header = block.loop_writes.is_some();
+        state.collected = !header && edges.iter().all(|e| e.state.collected);
         let mut params = Vec::new();
         for register in 0..state.slots.len() as u16 {
             let i = register as usize;

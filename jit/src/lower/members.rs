@@ -404,6 +404,7 @@ impl Lower<'_, '_> {
         (self.state, self.exit_here) = (before, exit);
         self.state.arrays.iter_mut().for_each(|(_, parts)| parts.writable = false);
         self.state.fresh.clear();
+        self.state.collected = true;
     }
 
     /// Two strings, joined.

@@ -67,6 +67,8 @@ pub struct State {
     pub frames: u32,
     /// Which of them have the `pc` behind the call of the frame above.
     pub returns: u32,
+    /// Whether the collector could run since the function or a round of a loop began.
+    pub collected: bool,
     /// Words that point to records of these shapes.
     pub shapes: Vec<(Value, Shape)>,
     /// Words that point to arrays.
@@ -246,6 +248,7 @@ impl<'a, 'b> Lower<'a, 'b> {
                 types,
                 frames,
                 returns: 0,
+                collected: false,
                 shapes: Vec::new(),
                 arrays: Vec::new(),
                 virtuals: Vec::new(),

@@ -156,6 +156,7 @@ impl Lower<'_, '_> {
     }
 
     fn new_scope(&mut self, insn: Insn) {
+        self.collect_once();
         if self.state.types[insn.a as usize].kinds == Kinds::NIL
             && let Some(slot) = self.virtual_scope(insn)
         {
@@ -167,7 +168,6 @@ impl Lower<'_, '_> {
             register => self.scope_in(register),
         };
         let old = self.scope_in(insn.a);
-        self.safepoint();
         if self.state.types[insn.a as usize].kinds != Kinds::NIL {
             self.drop_scope(old);
         }
@@ -175,6 +175,13 @@ impl Lower<'_, '_> {
         let word = self.scope_word(scope);
         self.state.fresh.push(scope);
         self.define(insn.a, word, Rep::Value);
+    }
+
+    /// What is not made now may be made later, where nothing can be collected.
+    fn collect_once(&mut self) {
+        if !self.state.collected {
+            self.safepoint();
+        }
     }
 
     /// The word for a scope.
@@ -259,6 +266,7 @@ impl Lower<'_, '_> {
     }
 
     fn closure(&mut self, insn: Insn) {
+        self.collect_once();
         if let Some(slot) = self.virtual_function(insn) {
             self.define_slot(insn.a, slot);
             return;
@@ -269,7 +277,6 @@ impl Lower<'_, '_> {
         };
         let base = self.unit.part(self.pc).base;
         let (this, maker) = (self.boxed(base + 1), self.boxed(base));
-        self.safepoint();
         let layout = self.run.layout;
         let function = self.allocate_function(self.unit.protos[insn.c as usize], scope);
         self.store(this, function, layout.function_this);
