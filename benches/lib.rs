@@ -225,7 +225,10 @@ impl Mode {
             Mode::Compiling => {
                 JitOptions { calls: Some(50), rounds: Some(500), ..JitOptions::default() }
             }
-            Mode::Usual | Mode::Compiled => JitOptions::default(),
+            // The usual thresholds, without the time in which programs are not compiled at all.
+            Mode::Usual | Mode::Compiled => {
+                JitOptions { calls: Some(3000), rounds: Some(20_480), ..JitOptions::default() }
+            }
         };
         let mut engine = Engine::new(Options { jit, ..Options::default() });
         engine.vm.out = Box::new(io::sink());

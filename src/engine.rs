@@ -306,7 +306,9 @@ fn start_tier(vm: &mut Vm, options: &JitOptions) -> Option<Rc<crate::tier::Crane
         return None;
     }
     let default = Options::default();
+    let asked = options.calls.is_some() || options.rounds.is_some();
     let options = Options {
+        warm_up: if asked { 0 } else { default.warm_up },
         eager: options.mode == JitMode::Eager,
         calls: options.calls.unwrap_or(default.calls),
         rounds: options.rounds.unwrap_or(default.rounds),

@@ -17,6 +17,8 @@ use crate::infer::argument_count;
 pub const MAX_INLINED: usize = 32;
 /// Instructions of a unit beyond those of the function itself.
 const MAX_MORE: usize = 160;
+/// The same of the function inside itself: each round of unfolding doubles it and more.
+const MAX_UNFOLDED: usize = 120;
 /// Parts within parts.
 const MAX_LEVEL: u16 = 5;
 /// How often a function of so many instructions may be there, one inside the other. Recursion
@@ -160,7 +162,8 @@ impl Unit {
                 true => (level, base, caller),
                 false => (level + 1, insn.a, Some((part, pc))),
             };
-            let fits = more <= MAX_MORE
+            let limit = if body.id == request.body.id { MAX_UNFOLDED } else { MAX_MORE };
+            let fits = more <= limit
                 && level <= MAX_LEVEL
                 && base as usize + body.code.nregs as usize <= MAX_REGISTERS
                 && self.nested(part, body.id) < max_nested(size)

@@ -40,6 +40,8 @@ pub struct Options {
     pub calls: u32,
     /// Rounds before a loop is hot.
     pub rounds: u32,
+    /// See [`Tier::warm_up`].
+    pub warm_up: u32,
     /// Stages that are written to standard error.
     pub dump: Dump,
     /// The vm is told which instruction each piece of machine code belongs to.
@@ -48,7 +50,15 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Options {
-        Options { eager: false, calls: 3000, rounds: 20_480, dump: Dump::default(), places: false }
+        Options {
+            eager: false,
+            calls: 3000,
+            rounds: 20_480,
+            // About 10 ms.
+            warm_up: 600_000,
+            dump: Dump::default(),
+            places: false,
+        }
     }
 }
 
@@ -274,6 +284,10 @@ impl Tier for Cranelift {
             true => (0, 0),
             false => (self.options.calls, self.options.rounds),
         }
+    }
+
+    fn warm_up(&self) -> u32 {
+        if self.options.eager { 0 } else { self.options.warm_up }
     }
 
     fn watched(&self) -> u32 {

@@ -51,6 +51,9 @@ pub trait Tier {
     /// Calls and rounds of loops before something is hot.
     fn thresholds(&self) -> (u32, u32);
 
+    /// Rounds of loops and calls that a program has to run for before anything is hot.
+    fn warm_up(&self) -> u32;
+
     /// Instructions that are noted before something is compiled.
     fn watched(&self) -> u32;
 
@@ -65,6 +68,8 @@ pub struct Tiers {
     pub tier: Option<Rc<dyn Tier>>,
     /// Values that machine code refers to.
     pub constants: Vec<Value>,
+    /// Rounds of loops and calls so far.
+    heat: u32,
     /// What is being watched.
     pending: Option<(Gc<Code>, Entry)>,
     /// Instructions to be noted before that is compiled.
@@ -132,8 +137,20 @@ impl Vm {
             code.tiering.calls_left.set(left - 1);
             return;
         }
+        if !self.is_warm() {
+            let calls = self.tiers.tier.as_ref().map_or(0, |tier| tier.thresholds().0);
+            self.tiers.heat = self.tiers.heat.saturating_add(calls);
+            code.tiering.calls_left.set(calls);
+            return;
+        }
         code.tiering.start.set(code.insns);
         self.watch_for(code, Entry::Call);
+    }
+
+    /// Whether the program has run for long enough that compiling can pay: one that
+    /// ends soon is not slowed.
+    fn is_warm(&self) -> bool {
+        self.tiers.tier.as_ref().is_some_and(|tier| self.tiers.heat >= tier.warm_up())
     }
 
     /// Watches what happens, and then compiles this.
@@ -221,6 +238,7 @@ impl Vm {
     /// A loop was polled in: machine code that goes on at `pc`, if there is any.
     pub(super) fn loop_polled(&mut self) -> Option<(u32, Entrance)> {
         self.budget = self.poll_budget();
+        self.tiers.heat = self.tiers.heat.saturating_add(BUDGET as u32);
         let tier = self.tiers.tier.clone()?;
         // SAFETY: `fp` is the running frame, `pc` in its code.
         let (code, at, plain) = unsafe {
@@ -266,6 +284,7 @@ impl Vm {
             }
             match loops.iter_mut().find(|l| l.pc == pc) {
                 Some(l) if l.native != 0 => return Some((pc, entrance(l.native))),
+                Some(l) if l.polls_left == 1 && !self.is_warm() => false,
                 Some(l) => {
                     l.polls_left = l.polls_left.saturating_sub((l.polls_left < u32::MAX) as u32);
                     l.polls_left == 0
