@@ -336,7 +336,7 @@ fn closed_stdout_is_no_panic() -> Result<(), Failed> {
 /// A function that is called and a loop, both 30 000 times.
 const HOT: &str = "(fn twice [n] (n * 2))\n\
     (fn sum [n] (var s 0) (repeat n (s += (twice 1))) s)\n\
-    (println (sum 30000))\n";
+    (println (sum 500000))\n";
 
 /// Lines of a report about something that was compiled.
 fn compiled(outcome: &Outcome) -> Vec<&str> {
@@ -345,7 +345,7 @@ fn compiled(outcome: &Outcome) -> Vec<&str> {
 
 fn jit_report() -> Result<(), Failed> {
     let outcome = run("jit_report", HOT, &["--jit-report", "--stats"], &[])?;
-    outcome.expect_code(0)?.expect_stdout("60000\n")?.expect_stderr_contains("machine code")?;
+    outcome.expect_code(0)?.expect_stdout("1000000\n")?.expect_stderr_contains("machine code")?;
     let lines = compiled(&outcome);
     for what in ["twice", "loop in sum"] {
         if !lines.iter().any(|line| line.contains(what)) {
@@ -358,11 +358,11 @@ fn jit_report() -> Result<(), Failed> {
 fn jit_thresholds() -> Result<(), Failed> {
     let never = ["--jit-calls=1000000", "--jit-loops=1000000", "--jit-report"];
     let outcome = run("jit_thresholds", HOT, &never, &[])?;
-    outcome.expect_code(0)?.expect_stdout("60000\n")?;
+    outcome.expect_code(0)?.expect_stdout("1000000\n")?;
     if !compiled(&outcome).is_empty() {
         return outcome.fail("nothing should be hot");
     }
-    let source = HOT.replace("30000", "2500");
+    let source = HOT.replace("500000", "2500");
     let soon = ["--jit-calls=20", "--jit-loops=200", "--jit-report"];
     let outcome = run("jit_soon", &source, &soon, &[])?;
     outcome.expect_code(0)?.expect_stdout("5000\n")?.expect_stderr_contains("compiled")?;
@@ -373,19 +373,19 @@ fn jit_off_and_eager() -> Result<(), Failed> {
     let outcome = run("jit_off", HOT, &["--jit=off", "--jit-report"], &[])?;
     outcome
         .expect_code(0)?
-        .expect_stdout("60000\n")?
+        .expect_stdout("1000000\n")?
         .expect_stderr_contains("nothing is compiled")?;
-    let source = HOT.replace("30000", "3");
+    let source = HOT.replace("500000", "3");
     let outcome = run("jit_eager", &source, &["--jit=eager", "--jit-report"], &[])?;
     outcome.expect_code(0)?.expect_stdout("6\n")?.expect_stderr_contains("compiled  twice")?;
     let outcome = run("jit_native_code", HOT, &["--native-code", "--jit-report"], &[])?;
-    outcome.expect_code(0)?.expect_stdout("60000\n")?.expect_stderr_contains("compiled")?;
+    outcome.expect_code(0)?.expect_stdout("1000000\n")?.expect_stderr_contains("compiled")?;
     Ok(())
 }
 
 fn jit_dumps() -> Result<(), Failed> {
     let outcome = run("jit_dumps", HOT, &["--dump=clif,asm"], &[])?;
-    outcome.expect_code(0)?.expect_stdout("60000\n")?;
+    outcome.expect_code(0)?.expect_stdout("1000000\n")?;
     // The name above its listing, a block of Cranelift, a return of the processor.
     for part in ["; twice (Call)", "block0(", "ret"] {
         outcome.expect_stderr_contains(part)?;
@@ -395,7 +395,8 @@ fn jit_dumps() -> Result<(), Failed> {
 
 fn async_functions_are_never_compiled() -> Result<(), Failed> {
     let example = "examples/tile_renderer.gene";
-    for mode in ["--jit=on", "--jit=eager"] {
+    // The thresholds are the usual ones, but hold from the start.
+    for mode in ["--jit-calls=3000", "--jit=eager"] {
         let outcome = Run::new(["run", mode, "--jit-report", example])
             .limit(std::time::Duration::from_secs(60))
             .finish()?;
