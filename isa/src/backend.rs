@@ -158,10 +158,6 @@ pub struct Callee {
     pub this: u64,
     /// Number of arguments it takes; `None` if they need binding.
     pub exact: Option<u16>,
-    /// Size of its window.
-    pub nregs: u16,
-    /// Whether scope registers have to be cleared.
-    pub scopes: bool,
     /// Whether it is known to be over no scope.
     pub scopeless: bool,
     /// Compiled code.

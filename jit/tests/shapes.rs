@@ -114,8 +114,6 @@ fn recursion_becomes_part_of_the_function() {
             is_self: true,
             this: 0,
             exact: Some(1),
-            nregs: 8,
-            scopes: false,
             scopeless: true,
             direct: None,
         }));

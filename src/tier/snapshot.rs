@@ -215,8 +215,6 @@ impl Snapshot<'_> {
             is_self: code == self.code,
             this: 0,
             exact: data.params.exact().filter(|_| plain),
-            nregs: data.nregs,
-            scopes: !data.scope_regs.is_empty(),
             scopeless: false,
             direct: self.compiled.direct(code),
         }
