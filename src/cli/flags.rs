@@ -348,11 +348,11 @@ pub struct ProgramFlags {
     #[arg(long, conflicts_with = "jit", help_heading = "Machine code")]
     pub native_code: bool,
 
-    /// Calls after which a function is hot
+    /// Calls after which a function is hot [default: 3000, after about 10 ms]
     #[arg(long, value_name = "N", help_heading = "Machine code")]
     pub jit_calls: Option<u32>,
 
-    /// Rounds after which a loop is hot
+    /// Rounds after which a loop is hot [default: 20480, after about 10 ms]
     #[arg(long, value_name = "N", help_heading = "Machine code")]
     pub jit_loops: Option<u32>,
 
