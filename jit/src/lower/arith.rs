@@ -67,6 +67,7 @@ impl Lower<'_, '_> {
                     Sub | SubI => self.b.ins().fsub(l, r),
                     _ => self.b.ins().fmul(l, r),
                 };
+                self.computed(value, &[l, r]);
                 self.define(a, value, Rep::Float);
             }
             _ => drop(self.step()),
@@ -152,6 +153,7 @@ impl Lower<'_, '_> {
         };
         let l = self.number(b);
         let value = self.b.ins().fdiv(l, r);
+        self.computed(value, &[l, r]);
         self.define(a, value, Rep::Float);
     }
 
@@ -167,8 +169,9 @@ impl Lower<'_, '_> {
             (Kinds::FLOAT, false) => {
                 self.guard(insn.b, Kinds::FLOAT);
                 let value = self.float(insn.b);
-                let value = self.b.ins().fneg(value);
-                self.define(insn.a, value, Rep::Float);
+                let negative = self.b.ins().fneg(value);
+                self.computed(negative, &[value]);
+                self.define(insn.a, negative, Rep::Float);
             }
             _ => drop(self.step()),
         }

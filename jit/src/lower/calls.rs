@@ -476,6 +476,7 @@ impl Lower<'_, '_> {
                 }
                 let value = self.number(register);
                 let root = self.b.ins().sqrt(value);
+                self.computed(root, &[value]);
                 self.end_window(window);
                 self.define(window, root, Rep::Float);
             }

@@ -13,11 +13,25 @@ use super::{Lower, Slot, State};
 /// An exit whose code is written at the end.
 pub struct PendingExit {
     block: ir::Block,
-    pc: usize,
     index: Option<usize>,
+    to: Snapshot,
+}
+
+/// What an exit writes.
+#[derive(Clone)]
+pub struct Snapshot {
+    /// Where the interpreter goes on.
+    pc: usize,
     /// Registers to be written.
     slots: Vec<(u16, Slot)>,
     state: State,
+}
+
+impl Snapshot {
+    /// Whether the register is written with a value that the window does not have.
+    pub(super) fn writes(&self, register: u16) -> bool {
+        self.slots.iter().any(|(written, _)| *written == register)
+    }
 }
 
 impl Lower<'_, '_> {
@@ -44,6 +58,8 @@ impl Lower<'_, '_> {
         reason: &'static str,
     ) -> ir::Block {
         let index = self.exits.len();
+        let to = self.way_out(pc);
+        let pc = to.pc;
         let (code, at) = (self.unit.part(pc).id, self.unit.local(pc) as u32);
         // What fails on the way out of a part is the call's fault.
         let blamed = match self.unit.part_at(pc) == self.unit.part_at(blamed) {
@@ -51,24 +67,41 @@ impl Lower<'_, '_> {
             false => at,
         };
         self.exits.push(Exit { code, pc: at, blamed, reason, ..Exit::default() });
-        self.pending_exit(pc, Some(index))
+        self.pending_exit(to, Some(index))
     }
 
     /// The same without a failed assumption.
     pub(super) fn quiet_exit_to(&mut self, pc: usize) -> ir::Block {
-        if self.state.virtuals.is_empty() {
-            return self.pending_exit(pc, None);
+        let to = self.way_out(pc);
+        let pc = to.pc;
+        if to.state.virtuals.is_empty() {
+            return self.pending_exit(to, None);
         }
         // What is not made has to be described.
         let index = self.exits.len();
         let (code, at) = (self.unit.part(pc).id, self.unit.local(pc) as u32);
         self.exits.push(Exit { code, pc: at, blamed: at, ..Exit::default() });
-        self.pending_exit(pc, Some(index))
+        self.pending_exit(to, Some(index))
     }
 
-    fn pending_exit(&mut self, pc: usize, index: Option<usize>) -> ir::Block {
+    fn pending_exit(&mut self, to: Snapshot, index: Option<usize>) -> ir::Block {
         let block = self.b.create_block();
         self.b.set_cold_block(block);
+        self.pending.push(PendingExit { block, index, to });
+        block
+    }
+
+    /// What an exit to `pc` writes, or if floats are not proven, one to before they were
+    /// loaded: they may be none.
+    fn way_out(&self, pc: usize) -> Snapshot {
+        match &self.unproven {
+            Some(unproven) => unproven.back.clone(),
+            None => self.snapshot(pc),
+        }
+    }
+
+    /// What an exit to `pc` writes now.
+    pub(super) fn snapshot(&self, pc: usize) -> Snapshot {
         let live = self.flow.live[pc].iter();
         let slots = live
             .map(|r| (r, self.state.slots[r as usize]))
@@ -84,8 +117,7 @@ impl Lower<'_, '_> {
             virtuals: self.state.virtuals.clone(),
             ..self.state
         };
-        self.pending.push(PendingExit { block, pc, index, slots, state });
-        block
+        Snapshot { pc, slots, state }
     }
 
     pub(super) fn exit_if(&mut self, bad: Value, reason: &'static str) {
@@ -106,31 +138,30 @@ impl Lower<'_, '_> {
     pub(super) fn finish_exits(&mut self) {
         self.finish_parts();
         let entered = (self.fp, self.base);
-        for exit in std::mem::take(&mut self.pending) {
-            self.b.switch_to_block(exit.block);
+        for PendingExit { block, index, to } in std::mem::take(&mut self.pending) {
+            self.b.switch_to_block(block);
             if let Some(home) = self.home {
                 self.fp = self.b.ins().stack_load(types::I64, types::I64, home, 0);
                 self.base = self.b.ins().stack_load(types::I64, types::I64, home, 8);
             }
-            for (register, slot) in &exit.slots {
+            for (register, slot) in &to.slots {
                 if slot.virt.is_none() {
                     let word = self.box_slot(*slot);
                     self.store_register(*register, word);
                 }
             }
-            if let Some(index) = exit.index {
-                let (rebuilt, held) = self.describe(&exit.slots, &exit.state);
+            if let Some(index) = index {
+                let (rebuilt, held) = self.describe(&to.slots, &to.state);
                 (self.exits[index].rebuilt, self.exits[index].held) = (rebuilt, held);
             }
-            (self.state.frames, self.state.returns) = (exit.state.frames, exit.state.returns);
-            self.pc = exit.pc;
+            (self.state.frames, self.state.returns) = (to.state.frames, to.state.returns);
+            self.pc = to.pc;
             self.write_frame();
-            self.write_pc(exit.pc);
+            self.write_pc(to.pc);
             self.write_fp();
-            let status =
-                self.word(exit.index.map_or(status::INTERPRET, |index| {
-                    status::exit(self.request.first_exit + index)
-                }));
+            let status = self.word(index.map_or(status::INTERPRET, |index| {
+                status::exit(self.request.first_exit + index)
+            }));
             self.give_back(status);
         }
         (self.fp, self.base) = entered;

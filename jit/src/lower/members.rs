@@ -259,6 +259,19 @@ impl Lower<'_, '_> {
             return;
         }
         let record = self.record(1, insn.b);
+        if let ([only], true) = (&shapes[..], self.infer.float_use(self.pc).is_some()) {
+            let known = self.known_shape(record.0);
+            if known.is_none_or(|k| k.address != only.shape) {
+                let shape = self.load(record.1, self.run.layout.record_shape);
+                self.guard_shape(record.1, shape, only, known);
+            } else {
+                self.guard_inline(record.1, only, known);
+            }
+            let at = self.slot_address(record.1, only);
+            self.note_read(record.0, only);
+            self.define_unproven(insn.a, at);
+            return;
+        }
         let done = self.b.create_block();
         let ty = self.loaded_type();
         let result = self.b.append_block_param(done, ty);
@@ -268,13 +281,18 @@ impl Lower<'_, '_> {
             lower.b.ins().jump(done, &[value.into()]);
         });
         self.b.switch_to_block(done);
-        if let [only] = shapes[..] {
-            let known = self.known_shape(record.0).filter(|k| k.address == only.shape);
-            let mutable = known.is_some_and(|k| k.mutable);
-            let inline = only.inline || known.is_some_and(|k| k.inline);
-            self.note_shape(record.0, Shape { address: only.shape, inline, mutable });
+        if let [only] = &shapes[..] {
+            self.note_read(record.0, only);
         }
         self.define_raw(insn.a, result);
+    }
+
+    /// A record has been found to be of the shape.
+    fn note_read(&mut self, word: Value, shaped: &Shaped) {
+        let known = self.known_shape(word).filter(|k| k.address == shaped.shape);
+        let mutable = known.is_some_and(|k| k.mutable);
+        let inline = shaped.inline || known.is_some_and(|k| k.inline);
+        self.note_shape(word, Shape { address: shaped.shape, inline, mutable });
     }
 
     pub(super) fn set_prop(&mut self, insn: Insn) {

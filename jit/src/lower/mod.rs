@@ -9,6 +9,7 @@
 //! guards, [`edges`] joins the states of paths, [`exits`] goes back to the
 //! interpreter, [`arith`], [`jumps`], [`calls`], [`members`], [`loops`] and [`scopes`] have the
 //! instructions, [`parts`] the calls that have become parts of the function, [`step`] those that are left to the interpreter.
+//! [`virtuals`] and [`unproven`] put off what may turn out not to be needed: objects, and checks of floats.
 
 mod arith;
 mod calls;
@@ -20,6 +21,7 @@ mod members;
 mod parts;
 mod scopes;
 mod step;
+mod unproven;
 mod values;
 mod virtuals;
 
@@ -39,6 +41,7 @@ use crate::types::Ty;
 use crate::unit::Unit;
 use edges::{Edge, Header};
 use exits::PendingExit;
+use unproven::Unproven;
 use virtuals::Virtual;
 
 /// Where a register's value is.
@@ -166,6 +169,10 @@ pub struct Lower<'a, 'b> {
     virtuals_made: u32,
     /// The exit of the running instruction, if there is one already.
     exit_here: Option<ir::Block>,
+    /// Floats that may be none, in this block.
+    unproven: Option<Unproven>,
+    /// Floats that are words as they are: no NaNs, or the one that words have.
+    canonical: Vec<Value>,
     bail: Option<ir::Block>,
     /// What was known where each part was called.
     called: Vec<Option<State>>,
@@ -277,6 +284,8 @@ impl<'a, 'b> Lower<'a, 'b> {
             pending: Vec::new(),
             virtuals_made: 0,
             exit_here: None,
+            unproven: None,
+            canonical: Vec::new(),
             bail: None,
             called: vec![None; unit.parts.len()],
             part_bails: vec![None; unit.parts.len()],
@@ -389,6 +398,7 @@ impl<'a, 'b> Lower<'a, 'b> {
         let block = &self.flow.blocks[block];
         let code = &self.unit.code;
         let mut pc = block.start;
+        self.unproven = None;
         while pc < block.end {
             self.pc = pc;
             if self.run.places {
@@ -396,6 +406,9 @@ impl<'a, 'b> Lower<'a, 'b> {
             }
             self.exit_here = None;
             self.drop_dead_virtuals();
+            if !self.can_wait() {
+                self.prove();
+            }
             let mut after = self.state.types.clone();
             if !self.infer.transfer(pc, &mut after) && !code.insns[pc].op.ends_path() {
                 let exit = self.exit("this has not run before");
@@ -416,6 +429,7 @@ impl<'a, 'b> Lower<'a, 'b> {
         if last.jump().is_none()
             && let Some(succ) = succ
         {
+            self.prove();
             let edge = self.edge(succ);
             self.b.ins().jump(edge, &[]);
         }

@@ -139,6 +139,10 @@ impl Lower<'_, '_> {
 
     /// The register becomes the word at an address.
     pub(super) fn define_loaded(&mut self, register: u16, from: Value, offset: i32) {
+        if self.infer.float_use(self.pc).is_some() {
+            self.define_unproven(register, (from, offset));
+            return;
+        }
         let ty = self.loaded_type();
         let value = self.b.ins().load(ty, trusted(), from, offset);
         self.define_raw(register, value);
@@ -171,6 +175,10 @@ impl Lower<'_, '_> {
             self.store(word, to, offset);
             return;
         };
+        if self.is_canonical(value) {
+            self.store(value, to, offset);
+            return;
+        }
         let (nan, number, on) =
             (self.b.create_block(), self.b.create_block(), self.b.create_block());
         self.b.set_cold_block(nan);
@@ -205,6 +213,9 @@ impl Lower<'_, '_> {
 
     pub(super) fn box_float(&mut self, number: Value) -> Value {
         let word = self.b.ins().bitcast(types::I64, MemFlagsData::new(), number);
+        if self.is_canonical(number) {
+            return word;
+        }
         let is_nan = self.b.ins().fcmp(FloatCC::Unordered, number, number);
         let nan = self.word(NAN);
         self.b.ins().select(is_nan, nan, word)
