@@ -1,7 +1,7 @@
 //! Control flow: blocks, their order, dominators, loops, and which registers
 //! are live.
 
-use gene_isa::Op;
+use gene_isa::{Insn, Op};
 use gene_isa::backend::Refusal;
 
 use crate::effects::effects;
@@ -69,6 +69,8 @@ impl Registers {
 pub struct Block {
     /// First instruction.
     pub start: usize,
+    /// Last instruction.
+    pub last: usize,
     /// One past the last.
     pub end: usize,
     /// Where it goes on: first the jump, then what follows.
@@ -81,8 +83,50 @@ pub struct Block {
     /// Of a loop header: registers that elements are read from or written to
     /// inside.
     pub loop_arrays: Vec<u16>,
-    /// Of these the ones that are written to.
+    /// Of a loop header: registers whose elements or members are written to inside.
     pub loop_stores: Vec<u16>,
+    /// Of a loop header: arrays and the registers they are indexed with inside.
+    pub loop_indices: Vec<(u16, u16)>,
+    /// Of a loop header: registers of which members are used inside, with the first of these
+    /// instructions.
+    pub loop_records: Vec<(u16, usize)>,
+    /// Of a loop header: whether records get members inside.
+    pub loop_reshapes: bool,
+    /// Of a loop header: what holds in each round, if there is one way back.
+    pub loop_bound: Option<Bound>,
+}
+
+/// A register is less than the limit, or at most the limit.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Bound {
+    pub register: u16,
+    pub limit: Limit,
+    pub inclusive: bool,
+    /// What is added in each round must be positive for that.
+    pub step: Option<u16>,
+}
+
+/// What a register is compared with.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Limit {
+    Register(u16),
+    Number(i64),
+}
+
+/// What holds where the jump at the end of a round leads.
+fn bound_of(insn: Insn) -> Option<Bound> {
+    if insn.op == Op::RangeLoop {
+        let (register, limit) = (insn.a + 3, Limit::Register(insn.a + 1));
+        return Some(Bound { register, limit, inclusive: true, step: Some(insn.a + 2) });
+    }
+    let (limit, inclusive) = match insn.op {
+        Op::LoopLt => (Limit::Register(insn.b), false),
+        Op::LoopLe => (Limit::Register(insn.b), true),
+        Op::LoopLtI => (Limit::Number(insn.sb() as i64), false),
+        Op::LoopLeI => (Limit::Number(insn.sb() as i64), true),
+        _ => return None,
+    };
+    Some(Bound { register: insn.a, limit, inclusive, step: None })
 }
 
 /// The control flow of a function from one entry on, without handlers of
@@ -252,24 +296,39 @@ impl Flow {
         let count = code.nregs as usize;
         let mut writes =
             self.blocks[header].loop_writes.take().unwrap_or_else(|| Registers::new(count));
+        let back = code.insns[self.blocks[tail].last];
+        let first = self.blocks[header].loop_writes.is_none();
         let mut calls = self.blocks[header].loop_calls;
         let mut arrays = std::mem::take(&mut self.blocks[header].loop_arrays);
         let mut stores = std::mem::take(&mut self.blocks[header].loop_stores);
+        let mut indices = std::mem::take(&mut self.blocks[header].loop_indices);
+        let mut records = std::mem::take(&mut self.blocks[header].loop_records);
+        let mut reshapes = self.blocks[header].loop_reshapes;
         self.loops.push((header, body.clone()));
         for block in body {
             for pc in self.blocks[block].start..self.blocks[block].end {
                 let insn = code.insns[pc];
                 calls |= self.calls[pc];
-                let array = match insn.op {
-                    Op::GetIndex | Op::GetIndexI => Some(insn.b),
+                match insn.op {
+                    Op::GetIndex | Op::GetIndexI => arrays.push(insn.b),
                     Op::SetIndex | Op::SetIndexI => {
                         stores.push(insn.a);
-                        Some(insn.a)
+                        arrays.push(insn.a);
                     }
-                    Op::IterNext => Some(insn.a),
-                    _ => None,
-                };
-                arrays.extend(array);
+                    Op::IterNext => arrays.push(insn.a),
+                    Op::GetProp => records.push((insn.b, pc)),
+                    Op::SetProp => {
+                        stores.push(insn.a);
+                        records.push((insn.a, pc));
+                        reshapes |= unit.seen[pc].shapes.iter().any(|shape| shape.next != 0);
+                    }
+                    _ => {}
+                }
+                match insn.op {
+                    Op::GetIndex => indices.push((insn.b, insn.c)),
+                    Op::SetIndex => indices.push((insn.a, insn.b)),
+                    _ => {}
+                }
                 let e = effects(unit, pc);
                 e.defs.iter().chain(&e.clobbers).for_each(|r| writes.insert(*r));
                 if let Some(from) = e.kills {
@@ -277,14 +336,21 @@ impl Flow {
                 }
             }
         }
-        self.blocks[header].loop_writes = Some(writes);
-        self.blocks[header].loop_calls = calls;
+        records.sort_unstable();
+        records.dedup_by_key(|(register, _)| *register);
+        let header = &mut self.blocks[header];
+        header.loop_bound = if first { bound_of(back) } else { None };
+        header.loop_writes = Some(writes);
+        header.loop_calls = calls;
+        header.loop_indices = indices;
+        header.loop_records = records;
+        header.loop_reshapes = reshapes;
         for list in [&mut arrays, &mut stores] {
             list.sort_unstable();
             list.dedup();
         }
-        self.blocks[header].loop_arrays = arrays;
-        self.blocks[header].loop_stores = stores;
+        header.loop_arrays = arrays;
+        header.loop_stores = stores;
     }
 
     /// The immediate dominator of each block, after Cooper, Harvey and Kennedy,
@@ -373,7 +439,7 @@ fn order(unit: &Unit, entry: usize) -> Vec<Block> {
         .map(|start| {
             let (last, end) = end_of(*start);
             let succs = unit.targets(last).into_iter().map(|t| number[t]).collect();
-            Block { start: *start, end, succs, ..Block::default() }
+            Block { start: *start, last, end, succs, ..Block::default() }
         })
         .collect();
     for block in 0..blocks.len() {

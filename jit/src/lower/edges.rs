@@ -67,14 +67,15 @@ impl Lower<'_, '_> {
         };
         let joined = self.b.create_block();
         let only = edges.len() == 1;
+        let mut below = Vec::new();
         // First each edge converts; then it is seen what differs.
         for edge in &mut edges {
             self.b.switch_to_block(edge.block);
             std::mem::swap(&mut self.state, &mut edge.state);
             self.opaque = block.loop_writes.is_some();
             self.convert_all(block.start, &types);
-            if only {
-                self.prepare_arrays(number);
+            if only && block.loop_writes.is_some() {
+                below = self.prepare_loop(number);
             }
             self.opaque = false;
             if let Some(writes) = &block.loop_writes {
@@ -92,10 +93,9 @@ impl Lower<'_, '_> {
         state.types = types.clone();
         state.frames = edges.iter().fold(u32::MAX, |all, e| all & e.state.frames);
         state.returns = edges.iter().fold(u32::MAX, |all, e| all & e.state.returns);
-        state
-            .shapes
-            .retain(|s| !block.loop_calls && edges.iter().all(|e| e.state.shapes.contains(s)));
         let keeps = !block.loop_calls;
+        let shapes = keeps && !block.loop_reshapes;
+        state.shapes.retain(|s| shapes && edges.iter().all(|e| e.state.shapes.contains(s)));
         state.arrays.retain(|a| keeps && edges.iter().all(|e| e.state.arrays.contains(a)));
         state.scopes.retain(|s| edges.iter().all(|e| e.state.scopes.contains(s)));
         state.fresh.clear();
@@ -125,6 +125,12 @@ impl Lower<'_, '_> {
                 params.push((register, rep));
                 Slot { val: Some(val), rep, synced: synced && !written, virt: None }
             };
+        }
+        for (register, len) in below {
+            let slot = state.slots[register as usize];
+            if let (Some(index), Rep::Int) = (slot.val, slot.rep) {
+                self.bounded.push((index, len));
+            }
         }
         if block.loop_writes.is_some() {
             self.headers[number] =

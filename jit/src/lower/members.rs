@@ -13,9 +13,11 @@ impl Lower<'_, '_> {
 
     /// Address of the element at `index`, which must exist: leaves otherwise.
     fn element(&mut self, array: ArrayParts, index: Value) -> Value {
-        // Negative indices are huge as unsigned numbers.
-        let inside = self.b.ins().icmp(IntCC::UnsignedLessThan, index, array.len);
-        self.exit_unless(inside, "an index is out of bounds");
+        if !self.bounded.contains(&(index, array.len)) {
+            // Negative indices are huge as unsigned numbers.
+            let inside = self.b.ins().icmp(IntCC::UnsignedLessThan, index, array.len);
+            self.exit_unless(inside, "an index is out of bounds");
+        }
         let offset = self.b.ins().ishl_imm_s(index, 3);
         self.b.ins().iadd(array.data, offset)
     }
@@ -33,40 +35,11 @@ impl Lower<'_, '_> {
         parts
     }
 
-    fn array_parts(&mut self, address: Value) -> ArrayParts {
+    pub(super) fn array_parts(&mut self, address: Value) -> ArrayParts {
         let layout = self.run.layout;
         let len = self.b.ins().uload32(trusted(), address, layout.array_len);
         let data = self.load(address, layout.array_data);
         ArrayParts { address, len, data, writable: false }
-    }
-
-    /// At the only way into a loop that calls nothing: loads what the loop needs of
-    /// arrays that stay in their registers, so that it need not.
-    pub(super) fn prepare_arrays(&mut self, number: usize) {
-        let flow = self.flow;
-        let block = &flow.blocks[number];
-        let Some(writes) = &block.loop_writes else { return };
-        // Where guards here have failed in vain, the loop looks by itself.
-        if block.loop_calls || self.unit.loop_at(block.start).is_none() {
-            return;
-        }
-        for register in &block.loop_arrays {
-            let array = self.state.types[*register as usize].kinds == Kinds::ARRAY;
-            if !array || writes.contains(*register) || !flow.live[block.start].contains(*register) {
-                continue;
-            }
-            let word = self.boxed(*register);
-            let untag = self.load_vm(self.run.layout.vm_pointer_untag);
-            let address = self.b.ins().iadd(word, untag);
-            let mut parts = self.array_parts(address);
-            if block.loop_stores.contains(register) {
-                self.guard_mutable(address);
-                self.barrier_always(address);
-                parts.writable = true;
-            }
-            self.state.arrays.retain(|(known, _)| *known != word);
-            self.state.arrays.push((word, parts));
-        }
     }
 
     pub(super) fn get_index(&mut self, insn: Insn) {
@@ -165,7 +138,7 @@ impl Lower<'_, '_> {
         (word, self.address(word))
     }
 
-    fn known_shape(&self, word: Value) -> Option<Shape> {
+    pub(super) fn known_shape(&self, word: Value) -> Option<Shape> {
         self.state.shapes.iter().find(|(value, _)| *value == word).map(|(_, shape)| *shape)
     }
 
@@ -175,7 +148,7 @@ impl Lower<'_, '_> {
     }
 
     /// Leaves unless all slots of the shape lie in the record, if they did so far.
-    fn guard_inline(&mut self, record: Value, shaped: &Shaped, known: Option<Shape>) {
+    pub(super) fn guard_inline(&mut self, record: Value, shaped: &Shaped, known: Option<Shape>) {
         if shaped.inline && !known.is_some_and(|k| k.inline) {
             let layout = self.run.layout;
             let inline = self.b.ins().uload8(types::I32, trusted(), record, layout.header_small);
@@ -205,7 +178,7 @@ impl Lower<'_, '_> {
     }
 
     /// Leaves unless the record, whose shape is `shape`, is as `shaped` says.
-    fn guard_shape(&mut self, record: Value, shape: Value, shaped: &Shaped, known: Option<Shape>) {
+    pub(super) fn guard_shape(&mut self, record: Value, shape: Value, shaped: &Shaped, known: Option<Shape>) {
         if known.is_none_or(|k| k.address != shaped.shape) {
             let wanted = self.word(shaped.shape);
             let same = self.b.ins().icmp(IntCC::Equal, shape, wanted);

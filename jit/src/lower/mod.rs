@@ -9,12 +9,13 @@
 //! guards, [`edges`] joins the states of paths, [`exits`] goes back to the
 //! interpreter, [`arith`], [`jumps`], [`calls`], [`members`], [`loops`] and [`scopes`] have the
 //! instructions, [`parts`] the calls that have become parts of the function, [`step`] those that are left to the interpreter.
-//! [`virtuals`] and [`unproven`] put off what may turn out not to be needed: objects, and checks of floats.
+//! [`invariants`] is about what loops need not look at again; [`virtuals`] and [`unproven`] put off what may turn out not to be needed: objects, and checks of floats.
 
 mod arith;
 mod calls;
 mod edges;
 mod exits;
+mod invariants;
 mod jumps;
 mod loops;
 mod members;
@@ -171,6 +172,8 @@ pub struct Lower<'a, 'b> {
     exit_here: Option<ir::Block>,
     /// Floats that may be none, in this block.
     unproven: Option<Unproven>,
+    /// Indices with lengths that they are below.
+    bounded: Vec<(Value, Value)>,
     /// Floats that are words as they are: no NaNs, or the one that words have.
     canonical: Vec<Value>,
     bail: Option<ir::Block>,
@@ -285,6 +288,7 @@ impl<'a, 'b> Lower<'a, 'b> {
             virtuals_made: 0,
             exit_here: None,
             unproven: None,
+            bounded: Vec::new(),
             canonical: Vec::new(),
             bail: None,
             called: vec![None; unit.parts.len()],
