@@ -1,6 +1,6 @@
 //! Code for loops, `try`, `case`, task scopes.
 
-use gene_isa::{Insn, Intrinsic, Op, Special};
+use gene_isa::{FnKind, Insn, Intrinsic, Op, Special};
 
 use super::emit::{Ctl, Dst, Exit, Label, Reg, Region};
 use super::generate::{Gen, Want};
@@ -270,6 +270,32 @@ impl Gen<'_> {
         self.await_reg(reg);
         self.e.place_label(done);
         self.e.release(mark);
+    }
+
+    /// A register that counts the iterations of a loop of the top level, after
+    /// which the event loop runs.
+    pub fn turn_counter(&mut self) -> Option<Reg> {
+        if !self.turns || self.f.kind != FnKind::Module {
+            return None;
+        }
+        let counter = self.e.alloc();
+        self.e.keep();
+        self.e.load_int(counter, 100);
+        Some(counter)
+    }
+
+    /// At the end of an iteration: lets the event loop run when it is due.
+    pub fn count_turn(&mut self, counter: Option<Reg>) {
+        let Some(counter) = counter else { return };
+        let go_on = self.e.label();
+        self.e.abc(Op::SubI, counter, counter, 1);
+        self.e.jump_insn(Insn::abc(Op::JumpGtI, counter, 0, 0), go_on);
+        let mark = self.e.mark();
+        let win = self.e.alloc();
+        self.e.intrinsic(win, Intrinsic::LoopTurn, 0);
+        self.e.load_int(counter, 100);
+        self.e.release(mark);
+        self.e.place_label(go_on);
     }
 
     // ---- try -----------------------------------------------------------

@@ -11,8 +11,9 @@
 //!   `interfaces`, `coroutines`, `benches`, `modules`, `comptime`; `check` warns of types
 //! - `data`: quoting
 //! - `emit`: instructions, labels, registers, tables of one function
-//! - `generate`: functions, scopes, statements, values; then `gen_ops`,
-//!   `gen_calls`, `gen_members`, `gen_flow`
+//! - `generate`: expressions by what is wanted of their value; then a file a family:
+//!   `gen_functions`, `gen_variables`, `gen_cond`, `gen_leave`, `gen_ops`, `gen_calls`,
+//!   `gen_members`, `gen_flow`, `gen_types`
 //!
 //! Nothing here runs code or knows the heap. Input of any kind gives
 //! diagnostics, never a panic.
@@ -32,9 +33,14 @@ mod enums;
 mod forms;
 mod functions;
 mod gen_calls;
+mod gen_cond;
 mod gen_flow;
+mod gen_functions;
+mod gen_leave;
 mod gen_members;
 mod gen_ops;
+mod gen_types;
+mod gen_variables;
 mod generate;
 mod hir;
 mod infix;
