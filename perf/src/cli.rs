@@ -1,4 +1,5 @@
-//! Command line: `compare`, `report`, `gate`, `http`, `flame` and `counts`.
+//! Command line: `compare`, `report`, `gate`, `short`, `overhead`, `http`, `flame` and
+//! `counts`.
 
 use std::fs;
 use std::io::Write;
@@ -6,18 +7,19 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Error, Result, ensure};
 use clap::{Args, Parser, Subcommand};
 
 use crate::build;
 use crate::compare::{self, Plan};
 use crate::counts;
 use crate::flame::{self, Recording};
-use crate::gate::{self, Bars};
+use crate::gate::{self, Bars, Verdict};
 use crate::http::{self, Load};
 use crate::peer::{self, PeerKind, Request};
+use crate::program::Program;
 use crate::record::Record;
-use crate::{program, report, table};
+use crate::{pairs, program, report, table};
 
 /// Compares Gene with other script runtimes.
 #[derive(Parser)]
@@ -35,6 +37,12 @@ enum Command {
     Report(ReportArgs),
     /// Exit with 1 if a record misses a bar.
     Gate(GateArgs),
+    /// Run programs that end within about 10 ms with the compiled tier and without, in
+    /// interleaved pairs; exit with 1 if the tier costs one of them more than the bar.
+    Short(PairArgs),
+    /// Run programs under `gene profile` and plainly, in interleaved pairs; exit with 1 if
+    /// the profile costs one of them more than the bar.
+    Overhead(PairArgs),
     /// Load an HTTP echo service in Gene and in Node with wrk, in interleaved
     /// rounds; exit with 1 if Gene is slower or fails requests.
     Http(HttpArgs),
@@ -138,6 +146,30 @@ struct CompareArgs {
 }
 
 #[derive(Args)]
+struct PairArgs {
+    /// Programs to run, separated by commas [default: all that have the size; for overhead
+    /// a choice].
+    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
+    programs: Vec<String>,
+    /// How many pairs of each program are run [default: 31; for overhead 9].
+    #[arg(long, value_name = "N")]
+    rounds: Option<usize>,
+    /// The gene to measure: a binary, or a commit to build [default: the sources as
+    /// they are].
+    #[arg(long, value_name = "PATH|COMMIT")]
+    gene: Option<String>,
+    /// The bar: the largest ratio of CPU times for any program.
+    #[arg(long, default_value_t = 1.03, value_name = "RATIO")]
+    max: f64,
+    /// Seconds after which a run is stopped and counts as failed.
+    #[arg(long, default_value_t = 120, value_name = "SECONDS")]
+    timeout: u64,
+    /// Keep the record in this file.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+#[derive(Args)]
 struct ReportArgs {
     /// A record written by `compare --json`.
     record: PathBuf,
@@ -172,6 +204,8 @@ pub fn run() -> Result<ExitCode> {
         Command::Compare(args) => compare(args),
         Command::Report(args) => report(&args),
         Command::Gate(args) => gate(&args),
+        Command::Short(args) => short(args),
+        Command::Overhead(args) => overhead(args),
         Command::Http(args) => http(&args),
         Command::Flame(args) => flame(args),
         Command::Counts(args) => counts(&args),
@@ -222,8 +256,7 @@ fn compare(args: CompareArgs) -> Result<ExitCode> {
     }
     ensure!(!peers.is_empty(), "none of the peers is installed");
     if args.long {
-        programs = programs.into_iter().map(program::Program::long).collect();
-        programs.retain(|program| program.size.is_some());
+        programs = programs.into_iter().filter_map(|program| program.in_size("long")).collect();
     }
     let record = compare::run(&Plan {
         programs,
@@ -261,9 +294,83 @@ fn gate(args: &GateArgs) -> Result<ExitCode> {
     let record = Record::load(&args.record)?;
     let bars = Bars { against: args.against.clone(), geomean: args.geomean, max: args.max };
     let verdict = gate::judge(&record, &bars)?;
+    Ok(told(&verdict))
+}
+
+/// Prints a verdict; the exit code that goes with it.
+fn told(verdict: &Verdict) -> ExitCode {
     let misses: String = verdict.misses.iter().map(|miss| format!("MISSED {miss}\n")).collect();
     show(&format!("{}\n{misses}", verdict.summary));
-    Ok(if verdict.misses.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    if verdict.misses.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// What `overhead` runs unless told otherwise: for about a second, and for 0.1 to 0.4 s.
+const OVERHEAD_LONG: [&str; 6] =
+    ["fib", "list_sort", "nbody", "sieve", "string_building", "word_count"];
+const OVERHEAD_OWN: [&str; 6] =
+    ["exceptions", "generators", "json_large", "list_sort", "map_ops", "word_count"];
+
+fn short(args: PairArgs) -> Result<ExitCode> {
+    let programs = pairs::in_size(&programs(&args.programs)?, "short");
+    let ways = [Way::new("jit=on", "run", "--jit=on"), Way::new("jit=off", "run", "--jit=off")];
+    pairs(args, programs, ways, 31)
+}
+
+fn overhead(args: PairArgs) -> Result<ExitCode> {
+    let names = |fixed: &[&str]| match args.programs.as_slice() {
+        [] => fixed.iter().map(|name| (*name).to_owned()).collect(),
+        given => given.to_vec(),
+    };
+    let mut list = pairs::in_size(&programs(&names(&OVERHEAD_LONG))?, "long");
+    list.extend(programs(&names(&OVERHEAD_OWN))?);
+    let profile = Way::new("profile", "profile", "--output=/dev/null");
+    pairs(args, list, [profile, Way::new("run", "run", "--jit=on")], 9)
+}
+
+/// The programs of this repository with these names, or all.
+fn programs(names: &[String]) -> Result<Vec<Program>> {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("programs");
+    program::select(program::discover(&dir)?, names)
+}
+
+/// A command of gene, with an option, and what it is called in the table.
+struct Way {
+    name: &'static str,
+    command: &'static str,
+    option: &'static str,
+}
+
+impl Way {
+    fn new(name: &'static str, command: &'static str, option: &'static str) -> Way {
+        Way { name, command, option }
+    }
+}
+
+fn pairs(
+    args: PairArgs,
+    programs: Vec<Program>,
+    ways: [Way; 2],
+    rounds: usize,
+) -> Result<ExitCode> {
+    let rounds = args.rounds.unwrap_or(rounds);
+    ensure!(rounds > 0, "--rounds must be at least 1");
+    ensure!(!programs.is_empty(), "none of these programs has such a size");
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let repository = package.parent().unwrap_or(package);
+    let gene = match &args.gene {
+        Some(name) => build::named(repository, name)?,
+        None => build::of_sources(repository)?,
+    };
+    let peer = |way: &Way| peer::gene(way.name, &gene, way.command, &[way.option.to_owned()]);
+    let peers = ways.iter().map(peer).collect::<Result<_, _>>().map_err(Error::msg)?;
+    let timeout = Duration::from_secs(args.timeout);
+    let record = compare::run(&Plan { programs, peers, rounds, timeout });
+    if let Some(json) = &args.json {
+        record.save(json)?;
+    }
+    let (table, verdict) = pairs::judge(&record, args.max);
+    show(&table);
+    Ok(told(&verdict))
 }
 
 fn http(args: &HttpArgs) -> Result<ExitCode> {

@@ -5,7 +5,8 @@
 //! [`build`] say what is run by whom; [`measure`] runs one child process;
 //! [`compare`] schedules the rounds; [`agreement`] checks the outputs;
 //! [`record`], [`machine`] and [`stats`] hold the results; [`table`],
-//! [`report`] with [`chart`], and [`gate`] read them. [`http`] loads a service
+//! [`report`] with [`chart`], and [`gate`] read them. [`pairs`] holds two ways of running
+//! Gene against each other. [`http`] loads a service
 //! instead, [`flame`] draws what Linux's `perf` sees of one program, and [`counts`]
 //! counts instructions.
 
@@ -22,6 +23,7 @@ mod gate;
 mod http;
 mod machine;
 mod measure;
+mod pairs;
 mod peer;
 mod program;
 mod record;

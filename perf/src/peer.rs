@@ -71,14 +71,15 @@ pub fn find(request: &Request) -> (Vec<Peer>, Vec<String>) {
     };
     for kind in &request.kinds {
         match host(*kind) {
-            None => {
-                request.gene.iter().for_each(|built| keep(gene("gene", built, &request.gene_args)))
-            }
+            None => request
+                .gene
+                .iter()
+                .for_each(|built| keep(gene("gene", built, "run", &request.gene_args))),
             Some(host) => keep(locate(&host)),
         }
     }
     if let Some(built) = &request.baseline {
-        keep(gene("baseline", built, &request.gene_args));
+        keep(gene("baseline", built, "run", &request.gene_args));
     }
     (peers, missing)
 }
@@ -123,11 +124,17 @@ fn locate(host: &Host) -> Result<Peer, String> {
     Err(format!("{}: not installed (tried {})", host.name, host.commands.join(", ")))
 }
 
-fn gene(name: &str, built: &Gene, options: &[String]) -> Result<Peer, String> {
+/// A gene that runs programs with this of its commands, `run` or another, and these
+/// options.
+///
+/// # Errors
+///
+/// A text that names it, if there is no such file.
+pub fn gene(name: &str, built: &Gene, command: &str, options: &[String]) -> Result<Peer, String> {
     // Absolute: programs run in directories of their own.
     let path = &built.path;
     let path = path.canonicalize().map_err(|_| format!("{name}: no {}", path.display()))?;
-    let mut arguments = vec!["run".to_owned()];
+    let mut arguments = vec![command.to_owned()];
     arguments.extend_from_slice(options);
     Ok(Peer {
         info: PeerInfo {

@@ -18,13 +18,13 @@ pub struct Program {
 }
 
 impl Program {
-    /// The same in the size that takes a compiler about a second, if there is one:
-    /// the file `long`.
+    /// The same in the size that a file beside it says, if there is one: `long` takes a
+    /// compiler about a second, `short` the interpreter about 10 ms.
     #[must_use]
-    pub fn long(mut self) -> Program {
-        let size = fs::read_to_string(self.dir.join("long")).ok();
-        self.size = size.map(|size| size.trim().to_owned());
-        self
+    pub fn in_size(mut self, file: &str) -> Option<Program> {
+        let size = fs::read_to_string(self.dir.join(file)).ok()?;
+        self.size = Some(size.trim().to_owned());
+        Some(self)
     }
 
     /// The source for a language, by file extension, if there is one.

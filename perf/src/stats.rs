@@ -20,6 +20,30 @@ impl Summary {
     }
 }
 
+/// The middle of some measurements and the bounds of the half around it, which single
+/// disturbed runs do not move.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Quartiles {
+    pub lower: f64,
+    pub median: f64,
+    pub upper: f64,
+}
+
+impl Quartiles {
+    /// `None` for no values. Between two values lies what is between them.
+    pub fn of(values: &[f64]) -> Option<Quartiles> {
+        let mut sorted = values.to_vec();
+        sorted.sort_by(f64::total_cmp);
+        let last = sorted.len().checked_sub(1)?;
+        let at = |share: f64| {
+            let place = last as f64 * share;
+            let (below, above) = (sorted[place as usize], sorted[place.ceil() as usize]);
+            below + (above - below) * place.fract()
+        };
+        Some(Quartiles { lower: at(0.25), median: at(0.5), upper: at(0.75) })
+    }
+}
+
 /// The middle value, or the mean of the two in the middle.
 pub fn median(values: &[f64]) -> Option<f64> {
     let mut sorted = values.to_vec();
@@ -59,6 +83,15 @@ mod tests {
         let expected = Summary { median: 5.0, min: 1.0, max: 9.0 };
         assert_eq!(Summary::of(&[9.0, 1.0, 5.0]), Some(expected));
         assert_eq!(Summary::of(&[]), None);
+    }
+
+    #[test]
+    fn quartiles_lie_between_values() {
+        let of = |values: &[f64]| Quartiles::of(values).map(|q| (q.lower, q.median, q.upper));
+        assert_eq!(of(&[5.0, 1.0, 3.0, 2.0, 4.0]), Some((2.0, 3.0, 4.0)));
+        assert_eq!(of(&[4.0, 1.0, 3.0, 2.0]), Some((1.75, 2.5, 3.25)));
+        assert_eq!(of(&[7.0]), Some((7.0, 7.0, 7.0)));
+        assert_eq!(of(&[]), None);
     }
 
     #[test]

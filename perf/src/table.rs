@@ -88,7 +88,7 @@ fn legend(record: &Record) -> String {
 }
 
 /// Pads the cells: the first column to the left, the others to the right.
-fn align(rows: &[Vec<String>]) -> String {
+pub fn align(rows: &[Vec<String>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| {
         let cells = rows.iter().filter_map(|row| row.get(column));
