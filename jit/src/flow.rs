@@ -154,6 +154,7 @@ pub fn may_call(op: Op) -> bool {
         op,
         Move | LoadInt
             | LoadSpecial
+            | LoadConst
             | GetModule
             | SetModule
             | Add
@@ -166,8 +167,11 @@ pub fn may_call(op: Op) -> bool {
             | MulI
             | DivI
             | ModI
+            | Neg
             | Lt
             | Le
+            | Eq
+            | Ne
             | Jump
             | Loop
             | JumpIf
@@ -184,6 +188,8 @@ pub fn may_call(op: Op) -> bool {
             | JumpNotLeI
             | JumpNotGtI
             | JumpNotGeI
+            | JumpEq
+            | JumpNe
             | JumpEqI
             | JumpNeI
             | JumpIfNil
@@ -196,7 +202,10 @@ pub fn may_call(op: Op) -> bool {
             | LoopGtI
             | LoopGeI
             | LoopNeI
+            | RangePrep
             | RangeLoop
+            | IterInit
+            | IterClose
             | IterNext
             | GetIndex
             | SetIndex
@@ -208,6 +217,7 @@ pub fn may_call(op: Op) -> bool {
             | GetUp
             | CheckSet
             | CheckFound
+            | CheckMember
             | Return
     )
 }

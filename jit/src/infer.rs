@@ -338,6 +338,13 @@ impl<'a> Infer<'a> {
                 self.numeric_imm(pc, 0, ty(a)) == Num::Generic
             }
             JumpEqI | JumpNeI | LoopNeI => self.same_imm(pc, ty(a)) == Same::Generic,
+            JumpEq | JumpNe => self.same(pc, (0, ty(a)), (1, ty(b))) == Same::Generic,
+            Eq | Ne => self.same(pc, (1, ty(b)), (2, ty(c))) == Same::Generic,
+            Neg => {
+                let known = [Kinds::INT, Kinds::FLOAT, Kinds::NONE];
+                self.seen(pc).generic || !known.contains(&self.expect(pc, 1, ty(b)))
+            }
+            LoadConst => self.unit.consts[insn.bc() as usize].is_none(),
             GetIndex => self.element(pc, (1, ty(b)), Some((2, ty(c)))) == Some(false),
             GetIndexI => self.element(pc, (1, ty(b)), None) == Some(false),
             SetIndex => self.element(pc, (0, ty(a)), Some((1, ty(b)))) == Some(false),
@@ -351,6 +358,7 @@ impl<'a> Infer<'a> {
                     || shapes.iter().any(|s| s.next != 0)
             }
             IterNext => !self.array_loop(pc, types),
+            IterInit | IterClose => self.may_go(pc, 1, types),
             _ => false,
         }
     }
