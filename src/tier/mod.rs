@@ -14,7 +14,7 @@ mod snapshot;
 use std::cell::RefCell;
 use std::io::Write;
 use std::rc::Rc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use gene_isa::backend::{Backend, Direct, Entry, Exit, Helper, Refusal, Request};
 use gene_jit::{Jit, Wanted};
@@ -41,7 +41,7 @@ pub struct Options {
     /// Rounds before a loop is hot.
     pub rounds: u32,
     /// See [`Tier::warm_up`].
-    pub warm_up: u32,
+    pub warm_up: Duration,
     /// Stages that are written to standard error.
     pub dump: Dump,
     /// The vm is told which instruction each piece of machine code belongs to.
@@ -54,8 +54,7 @@ impl Default for Options {
             eager: false,
             calls: 3000,
             rounds: 20_480,
-            // About 10 ms.
-            warm_up: 600_000,
+            warm_up: Duration::from_millis(10),
             dump: Dump::default(),
             places: false,
         }
@@ -286,8 +285,8 @@ impl Tier for Cranelift {
         }
     }
 
-    fn warm_up(&self) -> u32 {
-        if self.options.eager { 0 } else { self.options.warm_up }
+    fn warm_up(&self) -> Duration {
+        if self.options.eager { Duration::ZERO } else { self.options.warm_up }
     }
 
     fn watched(&self) -> u32 {

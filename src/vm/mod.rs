@@ -177,6 +177,11 @@ impl Interrupt {
         self.0.frame_limit.store(0, Ordering::SeqCst);
     }
 
+    /// The next call looks up, for no other reason.
+    fn stop_next_call(&self) {
+        self.0.frame_limit.store(0, Ordering::SeqCst);
+    }
+
     /// Cancels the program for its user, unless it takes care of that itself.
     /// Whether it is told.
     pub fn cancel_for_user(&self) -> bool {

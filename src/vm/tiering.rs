@@ -6,6 +6,7 @@
 //! any run; it does not count as a nested call.
 
 use std::rc::Rc;
+use std::time::{Duration, Instant};
 
 use gene_isa::backend::{Entry, Exit, status};
 use gene_isa::{Insn, Op};
@@ -25,6 +26,9 @@ pub type Entrance = unsafe extern "C" fn(*mut Vm, *mut Frame, *mut Value) -> u64
 
 /// Back edges between two looks at counters and interrupts.
 pub const BUDGET: i32 = 256;
+
+/// How often a hot loop is polled between two looks at the clock, before a program is warm.
+const POLLS_BETWEEN_LOOKS: u32 = 8;
 
 /// Back edges for which an outer loop is waited for.
 const PATIENCE: u32 = 30_000;
@@ -51,8 +55,8 @@ pub trait Tier {
     /// Calls and rounds of loops before something is hot.
     fn thresholds(&self) -> (u32, u32);
 
-    /// Rounds of loops and calls that a program has to run for before anything is hot.
-    fn warm_up(&self) -> u32;
+    /// How long a program has to run before anything is hot.
+    fn warm_up(&self) -> Duration;
 
     /// Instructions that are noted before something is compiled.
     fn watched(&self) -> u32;
@@ -68,8 +72,12 @@ pub struct Tiers {
     pub tier: Option<Rc<dyn Tier>>,
     /// Values that machine code refers to.
     pub constants: Vec<Value>,
-    /// Rounds of loops and calls so far.
-    heat: u32,
+    /// When the tier was set.
+    begun: Option<Instant>,
+    /// Whether the program has run for long enough that compiling can pay.
+    warm: bool,
+    /// Functions that have been called often before that.
+    early: Vec<Gc<Code>>,
     /// What is being watched.
     pending: Option<(Gc<Code>, Entry)>,
     /// Instructions to be noted before that is compiled.
@@ -87,7 +95,8 @@ impl Tiers {
     /// Code that is being watched, a root.
     pub(super) fn watched(&self) -> impl Iterator<Item = Gc<Code>> {
         let awaited = self.awaited.map(|(code, ..)| code);
-        self.pending.map(|(code, _)| code).into_iter().chain(awaited)
+        let pending = self.pending.map(|(code, _)| code);
+        pending.into_iter().chain(awaited).chain(self.early.iter().copied())
     }
 }
 
@@ -101,6 +110,8 @@ impl Vm {
         if tier.watched() == 0 {
             self.mode = mode::RECORD;
         }
+        self.tiers.warm = tier.warm_up().is_zero();
+        self.tiers.begun = Some(Instant::now());
         self.tiers.tier = Some(tier);
         self.budget = self.poll_budget();
     }
@@ -137,20 +148,59 @@ impl Vm {
             code.tiering.calls_left.set(left - 1);
             return;
         }
-        if !self.is_warm() {
-            let calls = self.tiers.tier.as_ref().map_or(0, |tier| tier.thresholds().0);
-            self.tiers.heat = self.tiers.heat.saturating_add(calls);
-            code.tiering.calls_left.set(calls);
+        code.tiering.start.set(code.insns);
+        if self.is_warm() {
+            self.watch_for(code, Entry::Call);
             return;
         }
-        code.tiering.start.set(code.insns);
-        self.watch_for(code, Entry::Call);
+        // It is not counted any further, which a program that ends soon would pay for.
+        self.tiers.early.push(code);
+        if self.tiers.early.len() == 1 {
+            self.wake_when_warm();
+        }
     }
 
     /// Whether the program has run for long enough that compiling can pay: one that
-    /// ends soon is not slowed.
-    fn is_warm(&self) -> bool {
-        self.tiers.tier.as_ref().is_some_and(|tier| self.tiers.heat >= tier.warm_up())
+    /// ends soon is not slowed. Functions that have been called often until then are hot at their
+    /// next call.
+    fn is_warm(&mut self) -> bool {
+        if self.tiers.warm {
+            return true;
+        }
+        let Some(left) = self.until_warm() else { return false };
+        self.tiers.warm = left.is_zero();
+        if self.tiers.warm {
+            for code in std::mem::take(&mut self.tiers.early) {
+                code.tiering.start.set(COUNT.as_ptr());
+            }
+        }
+        self.tiers.warm
+    }
+
+    /// What is left of the time to warm up.
+    fn until_warm(&self) -> Option<Duration> {
+        let (tier, begun) = (self.tiers.tier.as_ref()?, self.tiers.begun?);
+        Some(tier.warm_up().saturating_sub(begun.elapsed()))
+    }
+
+    /// Lets one of the calls look whether the program is warm when it should be. Loops look by
+    /// themselves.
+    fn wake_when_warm(&self) {
+        let Some(left) = self.until_warm() else { return };
+        let interrupt = self.interrupt.clone();
+        // Without another thread recursion without loops stays interpreted, which is slow
+        // and nothing else.
+        let _ = std::thread::Builder::new().stack_size(16 << 10).spawn(move || {
+            std::thread::sleep(left);
+            interrupt.stop_next_call();
+        });
+    }
+
+    /// A call looks up.
+    pub(super) fn look_if_warm(&mut self) {
+        if !self.tiers.early.is_empty() && !self.is_warm() {
+            self.wake_when_warm();
+        }
     }
 
     /// Watches what happens, and then compiles this.
@@ -238,7 +288,6 @@ impl Vm {
     /// A loop was polled in: machine code that goes on at `pc`, if there is any.
     pub(super) fn loop_polled(&mut self) -> Option<(u32, Entrance)> {
         self.budget = self.poll_budget();
-        self.tiers.heat = self.tiers.heat.saturating_add(BUDGET as u32);
         let tier = self.tiers.tier.clone()?;
         // SAFETY: `fp` is the running frame, `pc` in its code.
         let (code, at, plain) = unsafe {
@@ -271,6 +320,7 @@ impl Vm {
             return None;
         }
         let outer = outer_loop(&code.data, pc).filter(|_| !self.is_eager());
+        let warm = self.tiers.warm;
         let hot = {
             let mut loops = code.tiering.loops.borrow_mut();
             let known = |pc| loops.iter().any(|l| l.pc == pc && l.native != 0);
@@ -284,7 +334,12 @@ impl Vm {
             }
             match loops.iter_mut().find(|l| l.pc == pc) {
                 Some(l) if l.native != 0 => return Some((pc, entrance(l.native))),
-                Some(l) if l.polls_left == 1 && !self.is_warm() => false,
+                Some(l) if l.polls_left == 1 && !warm => {
+                    l.polls_left = POLLS_BETWEEN_LOOKS;
+                    drop(loops);
+                    self.is_warm();
+                    false
+                }
                 Some(l) => {
                     l.polls_left = l.polls_left.saturating_sub((l.polls_left < u32::MAX) as u32);
                     l.polls_left == 0

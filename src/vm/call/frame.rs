@@ -76,6 +76,7 @@ impl Vm {
         end: *mut Value,
     ) -> Result<(), Throw> {
         self.interrupt.set_frame_limit(self.frame_limit);
+        self.look_if_warm();
         self.interrupted()?;
         if frame >= self.frame_limit || end > self.stack_limit {
             return Err(self.stack_overflow());
