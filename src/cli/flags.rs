@@ -50,11 +50,12 @@ Exit code:
   0    the program ended well
   1    it failed before or while it ran
   2    wrong use of the command line
+  130  Ctrl-C cancelled the program
   141  the reader of standard output went away
   `(exit n)` in a program ends it with n.
 
 Environment:
-  NO_COLOR             no colours, whatever its value
+  NO_COLOR             no colours, if it is set and not empty
   GENE_WORKSPACE_PATH  directories whose `src` is searched for modules, separated by `:`
   GENE_PACKAGE_PATH    directories that are searched for packages, separated by `:`
   GENE_CACHE           directory for compiled modules, or `off` (default: gene in the cache directory)
