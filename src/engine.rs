@@ -316,7 +316,7 @@ fn start_tier(vm: &mut Vm, options: &JitOptions) -> Option<Rc<crate::tier::Crane
         dump: Dump { clif: options.dump_clif, asm: options.dump_asm },
         places: options.places,
     };
-    let tier = Cranelift::new(vm, options).ok()?;
+    let tier = Cranelift::new(options);
     vm.set_tier(tier.clone());
     Some(tier)
 }

@@ -37,16 +37,25 @@ impl Str {
         let at = str.bytes_ptr();
         // SAFETY: `alloc` made room for the bytes of both.
         unsafe {
-            at.copy_from_nonoverlapping(a.bytes_ptr(), a.len());
-            at.add(a.len()).copy_from_nonoverlapping(b.bytes_ptr(), b.len());
+            copy_bytes(a.bytes_ptr(), at, a.len());
+            copy_bytes(b.bytes_ptr(), at.add(a.len()), b.len());
         }
         str
     }
 
     /// A string of several pieces.
     pub fn concat(heap: &mut Heap, pieces: &[&str]) -> Gc<Str> {
-        let len: usize = pieces.iter().map(|p| p.len()).sum();
         let ascii = pieces.iter().all(|p| p.is_ascii());
+        Str::concat_as(heap, pieces.iter().copied(), ascii)
+    }
+
+    /// A string of several pieces, of which it is known whether all are ASCII.
+    pub fn concat_as<'a>(
+        heap: &mut Heap,
+        pieces: impl Iterator<Item = &'a str> + Clone,
+        ascii: bool,
+    ) -> Gc<Str> {
+        let len: usize = pieces.clone().map(str::len).sum();
         let flags = if ascii { ASCII } else { 0 };
         let header = Header::with(Kind::Str as u8, flags, len as u32);
         let str = heap.alloc(Str { header, hash: Cell::new(0), symbol: Cell::new(0) }, len);
@@ -54,7 +63,7 @@ impl Str {
         for piece in pieces {
             // SAFETY: `alloc` made room for the bytes of all pieces.
             unsafe {
-                at.copy_from_nonoverlapping(piece.as_ptr(), piece.len());
+                copy_bytes(piece.as_ptr(), at, piece.len());
                 at = at.add(piece.len());
             }
         }
@@ -112,6 +121,38 @@ impl Str {
             self.symbol.set(Symbol::intern(self.as_str()).id().wrapping_add(1));
         }
         Symbol::from_id(self.symbol.get().wrapping_sub(1))
+    }
+}
+
+/// Copies bytes; few of them without a call, which costs more than the copy.
+///
+/// # Safety
+///
+/// As `copy_nonoverlapping`.
+#[inline(always)]
+unsafe fn copy_bytes(from: *const u8, to: *mut u8, len: usize) {
+    /// The first and the last word of the bytes, which may overlap.
+    #[inline(always)]
+    unsafe fn ends<T: Copy>(from: *const u8, to: *mut u8, len: usize) {
+        let last = len - size_of::<T>();
+        // SAFETY: the caller has at least a word of bytes.
+        unsafe {
+            let words = (from.cast::<T>().read_unaligned(), from.add(last).cast::<T>().read_unaligned());
+            to.cast::<T>().write_unaligned(words.0);
+            to.add(last).cast::<T>().write_unaligned(words.1);
+        }
+    }
+    // SAFETY: the caller says so; each arm has as many bytes as its words.
+    unsafe {
+        match len {
+            0 => {}
+            1 => *to = *from,
+            2..=3 => ends::<u16>(from, to, len),
+            4..=7 => ends::<u32>(from, to, len),
+            8..=15 => ends::<u64>(from, to, len),
+            16..=32 => ends::<u128>(from, to, len),
+            _ => to.copy_from_nonoverlapping(from, len),
+        }
     }
 }
 

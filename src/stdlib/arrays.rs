@@ -234,6 +234,14 @@ fn join(vm: &mut Vm, args: Args) -> Outcome {
             None => vm.str_arg(args, 0)?.to_owned(),
         },
     };
+    if let Some(texts) = strings(elements) {
+        let ascii = separator.is_ascii() && texts.clone().all(|text| text.is_ascii());
+        let pieces = texts.enumerate().flat_map(|(i, text)| {
+            let before = if i > 0 { separator.as_str() } else { "" };
+            [before, text.text()]
+        });
+        return Ok(Str::concat_as(&mut vm.heap, pieces, ascii).value());
+    }
     let mut out = String::new();
     for (i, element) in elements.iter().enumerate() {
         if i > 0 {
@@ -245,6 +253,12 @@ fn join(vm: &mut Vm, args: Args) -> Outcome {
         }
     }
     Ok(text(vm, &out))
+}
+
+/// The elements, if all are strings.
+fn strings(elements: &[Value]) -> Option<impl Iterator<Item = Gc<Str>> + Clone> {
+    let all = elements.iter().all(|element| Gc::<Str>::from_value(*element).is_some());
+    all.then(|| elements.iter().filter_map(|element| Gc::<Str>::from_value(*element)))
 }
 
 fn to_map(vm: &mut Vm, args: Args) -> Outcome {

@@ -107,23 +107,24 @@ struct State {
 
 /// The compiler of hot functions.
 pub struct Cranelift {
-    jit: RefCell<Jit>,
+    /// Made when something is hot: most programs end before.
+    jit: RefCell<Option<Jit>>,
     options: Options,
     state: RefCell<State>,
 }
 
 impl Cranelift {
-    /// A compiler for the machine `vm`, to be given to [`Vm::set_tier`].
-    ///
-    /// # Errors
-    ///
-    /// If there is none for this processor.
-    pub fn new(vm: &Vm, options: Options) -> Result<Rc<Cranelift>, Refusal> {
+    /// A compiler, to be given to [`Vm::set_tier`] of one machine. On processors that it does not
+    /// know it refuses everything.
+    pub fn new(options: Options) -> Rc<Cranelift> {
+        Rc::new(Cranelift { jit: RefCell::default(), options, state: RefCell::default() })
+    }
+
+    fn start(&self, vm: &Vm) -> Result<Jit, Refusal> {
         let helpers = Helper::ALL.iter().map(|h| helpers::address(*h) as u64).collect();
         let (word, limit) = vm.interrupt_addresses();
-        let wanted = Wanted { dump: options.dump, places: options.places };
-        let jit = Jit::new(layout::layout(), helpers, (word as u64, limit as u64), wanted)?;
-        Ok(Rc::new(Cranelift { jit: RefCell::new(jit), options, state: RefCell::default() }))
+        let wanted = Wanted { dump: self.options.dump, places: self.options.places };
+        Jit::new(layout::layout(), helpers, (word as u64, limit as u64), wanted)
     }
 
     /// What has been compiled so far.
@@ -213,7 +214,14 @@ impl Cranelift {
             entry,
             first_exit,
         };
-        let made = self.jit.borrow_mut().compile(request)?;
+        let made = {
+            let mut jit = self.jit.borrow_mut();
+            let jit = match &mut *jit {
+                Some(jit) => jit,
+                none => none.insert(self.start(vm)?),
+            };
+            jit.compile(request)?
+        };
         vm.tiers.constants.extend(constants);
         if self.options.places {
             vm.add_machine_code(code, entry, made.parts);

@@ -250,6 +250,9 @@ impl Vm {
     ///
     /// `RuntimeException` if the text is larger than all objects may be.
     pub fn interpolate(&mut self, parts: &[Value]) -> Result<Value, Throw> {
+        if let Some(text) = self.interpolate_simple(parts) {
+            return Ok(text);
+        }
         let mut text = std::mem::take(&mut self.buffer);
         text.clear();
         for part in parts {
@@ -261,6 +264,31 @@ impl Vm {
         let value = Str::new(&mut self.heap, &text).value();
         self.buffer = text;
         Ok(value)
+    }
+
+    /// The same for few strings and Ints, copied once.
+    fn interpolate_simple(&mut self, parts: &[Value]) -> Option<Value> {
+        const MOST: usize = 8;
+        let mut digits = [itoa::Buffer::new(); MOST];
+        let mut pieces = [""; MOST];
+        let mut ascii = true;
+        if parts.len() > MOST {
+            return None;
+        }
+        let mut len = 0;
+        for ((part, piece), digits) in parts.iter().zip(&mut pieces).zip(&mut digits) {
+            *piece = match part.as_small_int() {
+                Some(int) => digits.format(int),
+                None => {
+                    let text = Gc::<Str>::from_value(*part)?;
+                    ascii &= text.is_ascii();
+                    text.text()
+                }
+            };
+            len += piece.len();
+        }
+        let fits = len <= self.limits.heap_bytes;
+        fits.then(|| Str::concat_as(&mut self.heap, pieces[..parts.len()].iter().copied(), ascii).value())
     }
 
     // ---- bits ------------------------------------------------------------------
