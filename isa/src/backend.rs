@@ -456,9 +456,10 @@ layout! {
     /// Registers of windows that need not be checked against the limit.
     small_window
     vm_result
-    /// Words that turn a value into an Int and an address when added to it.
+    /// A word that turns a value into an Int when added to it.
     vm_int_unbias
-    vm_pointer_untag
+    /// One that turns a value into an address when subtracted.
+    vm_pointer_tag
     vm_gc_requested
     /// Words that exits hand over.
     vm_exit_values

@@ -16,7 +16,7 @@ pub fn fill(layout: &mut Layout) {
     layout.small_window = super::SMALL_WINDOW as i32;
     layout.vm_native_limit = offset_of!(Vm, native_limit) as i32;
     layout.vm_int_unbias = offset_of!(Vm, int_unbias) as i32;
-    layout.vm_pointer_untag = offset_of!(Vm, pointer_untag) as i32;
+    layout.vm_pointer_tag = offset_of!(Vm, pointer_tag) as i32;
     layout.vm_exit_values = offset_of!(Vm, exit_values) as i32;
     layout.vm_result = offset_of!(Vm, native_result) as i32;
     layout.vm_cache_epoch = offset_of!(Vm, cache_epoch) as i32;

@@ -299,7 +299,7 @@ pub struct Vm {
     native_limit: usize,
     /// Constants that machine code loads where it shall not compute them again.
     int_unbias: u64,
-    pointer_untag: u64,
+    pointer_tag: u64,
     /// The result of compiled code that is not of the representation promised.
     native_result: Value,
     /// What an exit of compiled code hands over for objects that are made there.
@@ -423,7 +423,7 @@ impl Vm {
             budget: tiering::BUDGET,
             native_limit: usize::MAX,
             int_unbias: gene_isa::value::INT_BIAS.wrapping_neg(),
-            pointer_untag: gene_isa::value::TAG_POINTER.wrapping_neg(),
+            pointer_tag: gene_isa::value::TAG_POINTER,
             native_result: Value::NIL,
             exit_values: [Value::NIL; EXIT_VALUES],
             raised: Value::NIL,

@@ -204,11 +204,14 @@ impl Lower<'_, '_> {
             Logic::Truth => {
                 self.guard_without_bits(b, c);
                 let (l, r) = (self.boxed(b), self.boxed(c));
-                let truthy = self.is_truthy(l);
-                let value = if insn.op == Op::Or {
+                let value = if insn.op == Op::Or && self.state.falsy.contains(&l) {
+                    r
+                } else if insn.op == Op::Or {
+                    let truthy = self.is_truthy(b);
                     self.b.ins().select(truthy, l, r)
                 } else {
-                    let other = self.is_truthy(r);
+                    let truthy = self.is_truthy(b);
+                    let other = self.is_truthy(c);
                     let differ = self.b.ins().bxor(truthy, other);
                     self.boolean(differ)
                 };
@@ -243,8 +246,7 @@ impl Lower<'_, '_> {
                 if let Some(kinds) = self.infer.without_bits(self.pc, 1, self.ty(insn.b)) {
                     self.guard(insn.b, kinds);
                 }
-                let word = self.boxed(insn.b);
-                let truthy = self.is_truthy(word);
+                let truthy = self.is_truthy(insn.b);
                 let opposite = self.b.ins().bxor_imm_s(truthy, 1);
                 let value = self.boolean(opposite);
                 self.define(insn.a, value, Rep::Value);

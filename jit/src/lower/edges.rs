@@ -97,6 +97,7 @@ impl Lower<'_, '_> {
         let shapes = keeps && !block.loop_reshapes;
         state.shapes.retain(|s| shapes && edges.iter().all(|e| e.state.shapes.contains(s)));
         state.arrays.retain(|a| keeps && edges.iter().all(|e| e.state.arrays.contains(a)));
+        state.falsy.clear();
         state.scopes.retain(|s| edges.iter().all(|e| e.state.scopes.contains(s)));
         state.fresh.clear();
         state.virtuals.clear();

@@ -44,8 +44,7 @@ impl Lower<'_, '_> {
                 continue;
             }
             let word = self.boxed(*register);
-            let untag = self.load_vm(self.run.layout.vm_pointer_untag);
-            let address = self.b.ins().iadd(word, untag);
+            let address = self.address(word);
             let mut parts = self.array_parts(address);
             if block.loop_stores.contains(register) {
                 self.guard_mutable(address);

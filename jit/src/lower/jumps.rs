@@ -129,11 +129,7 @@ impl Lower<'_, '_> {
         };
         let condition = match insn.op {
             JumpIf | JumpIfNot if slot.rep != Rep::Value => self.b.ins().iconst(types::I8, 1),
-            JumpIf | JumpIfNot if ty.kinds == Kinds::BOOL => word(self, Special::True),
-            JumpIf | JumpIfNot => {
-                let value = self.boxed(insn.a);
-                self.is_truthy(value)
-            }
+            JumpIf | JumpIfNot => self.is_truthy(insn.a),
             JumpIfNil => word(self, Special::Nil),
             JumpIfVoid => word(self, Special::Void),
             JumpIfSet => {
@@ -145,8 +141,15 @@ impl Lower<'_, '_> {
                     return self.step_jump();
                 };
                 self.guard(insn.a, kinds);
+                let truthy = self.is_truthy(insn.a);
                 let value = self.boxed(insn.a);
-                self.is_truthy(value)
+                self.settle();
+                let go = self.way(0);
+                // Behind the jump `||` gives its right operand.
+                self.state.falsy.push(value);
+                let stay = self.way(1);
+                self.b.ins().brif(truthy, go, &[], stay, &[]);
+                return;
             }
         };
         self.branch(condition, insn.op != JumpIfNot);

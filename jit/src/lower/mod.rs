@@ -79,6 +79,8 @@ pub struct State {
     pub arrays: Vec<(Value, ArrayParts)>,
     /// Objects that are not made, by number.
     pub virtuals: Vec<(u32, Virtual)>,
+    /// Words that are `false`, `nil` or `void`.
+    pub falsy: Vec<Value>,
     /// Words that are scopes, with their addresses.
     pub scopes: Vec<(Value, Value)>,
     /// Addresses of scopes made just before: nothing has been collected since.
@@ -161,6 +163,9 @@ pub struct Lower<'a, 'b> {
     pub steps: Vec<(u64, u32)>,
     fp: Value,
     base: Value,
+    /// What turns a word into an address when subtracted. Cranelift would add a constant wherever
+    /// the address is used, with two machine registers instead of one.
+    pointer_tag: Value,
     /// Where exits find the frame and the window.
     home: Option<ir::StackSlot>,
     edges: Vec<Vec<Edge>>,
@@ -234,6 +239,9 @@ impl<'a, 'b> Lower<'a, 'b> {
         b.append_block_params_for_function_params(entry);
         b.switch_to_block(entry);
         let params = b.block_params(entry).to_vec();
+        let vm = b.ins().get_pinned_reg(types::I64);
+        let tag = run.layout.vm_pointer_tag;
+        let pointer_tag = b.ins().load(types::I64, trusted(), vm, tag);
         let registers = unit.code.nregs as usize;
         let mut slots = vec![Slot::MEMORY; registers];
         let types = crate::solve::entry_types(infer);
@@ -262,6 +270,7 @@ impl<'a, 'b> Lower<'a, 'b> {
                 shapes: Vec::new(),
                 arrays: Vec::new(),
                 virtuals: Vec::new(),
+                falsy: Vec::new(),
                 scopes: Vec::new(),
                 fresh: Vec::new(),
             },
@@ -280,6 +289,7 @@ impl<'a, 'b> Lower<'a, 'b> {
             steps: Vec::new(),
             fp: params[0],
             base: params[1],
+            pointer_tag,
             home: None,
             edges: (0..blocks).map(|_| Vec::new()).collect(),
             headers: (0..blocks).map(|_| None).collect(),

@@ -3,7 +3,7 @@
 use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
 use cranelift_codegen::ir::{self, InstBuilder, MemFlagsData, Value, types};
 use gene_isa::backend::{Kinds, Rep};
-use gene_isa::value::{INT_BIAS, INT_FLOOR, NAN, TAG_POINTER};
+use gene_isa::value::{INT_BIAS, INT_FLOOR, NAN};
 
 use gene_isa::Special;
 
@@ -234,8 +234,13 @@ impl Lower<'_, '_> {
         self.b.ins().fcmp(FloatCC::Ordered, float, float)
     }
 
-    /// Everything but `false`, `nil` and `void`.
-    pub(super) fn is_truthy(&mut self, word: Value) -> Value {
+    /// Whether a register's value is everything but `false`, `nil` and `void`.
+    pub(super) fn is_truthy(&mut self, register: u16) -> Value {
+        let word = self.boxed(register);
+        if self.state.types[register as usize].kinds == Kinds::BOOL {
+            let yes = self.word(special_word(Special::True));
+            return self.b.ins().icmp(IntCC::Equal, word, yes);
+        }
         let first = self.word(gene_isa::value::TAG_SPECIAL.wrapping_neg());
         let offset = self.b.ins().iadd(word, first);
         self.b.ins().icmp_imm_s(IntCC::UnsignedGreaterThan, offset, gene_isa::Special::False as i64)
@@ -244,8 +249,7 @@ impl Lower<'_, '_> {
     /// The address in a word that points to an object; elsewhere its upper bits
     /// are not 0.
     pub(super) fn address(&mut self, word: Value) -> Value {
-        let tag = self.word(TAG_POINTER.wrapping_neg());
-        self.b.ins().iadd(word, tag)
+        self.b.ins().isub(word, self.pointer_tag)
     }
 
     /// The kind in the header of an object.
