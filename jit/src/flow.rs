@@ -92,6 +92,10 @@ pub struct Block {
     pub loop_records: Vec<(u16, usize)>,
     /// Of a loop header: whether records get members inside.
     pub loop_reshapes: bool,
+    /// Of a loop header: calls of functions in variables of the module inside.
+    pub loop_globals: Vec<usize>,
+    /// Of a loop header: whether such variables are set inside.
+    pub loop_sets: bool,
     /// Of a loop header: what holds in each round, if there is one way back.
     pub loop_bound: Option<Bound>,
 }
@@ -314,6 +318,8 @@ impl Flow {
         let mut indices = std::mem::take(&mut self.blocks[header].loop_indices);
         let mut records = std::mem::take(&mut self.blocks[header].loop_records);
         let mut reshapes = self.blocks[header].loop_reshapes;
+        let mut globals = std::mem::take(&mut self.blocks[header].loop_globals);
+        let mut sets = self.blocks[header].loop_sets;
         self.loops.push((header, body.clone()));
         for block in body {
             for pc in self.blocks[block].start..self.blocks[block].end {
@@ -327,6 +333,8 @@ impl Flow {
                     }
                     Op::IterNext => arrays.push(insn.a),
                     Op::GetProp => records.push((insn.b, pc)),
+                    Op::CallModule => globals.push(pc),
+                    Op::SetModule => sets = true,
                     Op::SetProp => {
                         stores.push(insn.a);
                         records.push((insn.a, pc));
@@ -355,6 +363,8 @@ impl Flow {
         header.loop_indices = indices;
         header.loop_records = records;
         header.loop_reshapes = reshapes;
+        header.loop_globals = globals;
+        header.loop_sets = sets;
         for list in [&mut arrays, &mut stores] {
             list.sort_unstable();
             list.dedup();

@@ -68,10 +68,30 @@ impl Lower<'_, '_> {
 
     /// The same; leaves unless it is this one.
     fn guard_callee_value(&mut self, insn: Insn, expected: u64) -> Value {
+        if matches!(insn.op, Op::CallModule | Op::TailCallModule) {
+            return self.guard_global(self.pc, insn, expected);
+        }
         let value = self.callee_value(insn);
         let wanted = self.word(expected);
         let same = self.b.ins().icmp(IntCC::Equal, value, wanted);
         self.exit_unless(same, "another function is called");
+        wanted
+    }
+
+    /// The function in the module's variable that the call at `pc` names; leaves from the
+    /// running instruction unless it is this one.
+    pub(super) fn guard_global(&mut self, pc: usize, insn: Insn, expected: u64) -> Value {
+        let wanted = self.word(expected);
+        let vars = self.unit.part(pc).vars;
+        let global = (vars, insn.bc(), expected);
+        if !self.state.globals.contains(&global) {
+            let cell = self.word(vars);
+            let all = self.load(cell, 0);
+            let value = self.load(all, insn.bc() as i32 * 8);
+            let same = self.b.ins().icmp(IntCC::Equal, value, wanted);
+            self.exit_unless(same, "another function is called");
+            self.state.globals.push(global);
+        }
         wanted
     }
 

@@ -97,6 +97,8 @@ impl Lower<'_, '_> {
         let shapes = keeps && !block.loop_reshapes;
         state.shapes.retain(|s| shapes && edges.iter().all(|e| e.state.shapes.contains(s)));
         state.arrays.retain(|a| keeps && edges.iter().all(|e| e.state.arrays.contains(a)));
+        let globals = keeps && !block.loop_sets;
+        state.globals.retain(|g| globals && edges.iter().all(|e| e.state.globals.contains(g)));
         state.falsy.clear();
         state.scopes.retain(|s| edges.iter().all(|e| e.state.scopes.contains(s)));
         state.fresh.clear();

@@ -112,6 +112,7 @@ impl Lower<'_, '_> {
             types: Vec::new(),
             shapes: Vec::new(),
             arrays: Vec::new(),
+            globals: Vec::new(),
             falsy: Vec::new(),
             scopes: Vec::new(),
             fresh: Vec::new(),

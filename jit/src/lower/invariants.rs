@@ -12,6 +12,7 @@ use gene_isa::backend::Kinds;
 
 use super::{Lower, Shape};
 use crate::flow::{Bound, Limit};
+use crate::infer::CallPlan;
 
 /// A register that is less than a length in each round of a loop.
 pub type Below = (u16, Value);
@@ -26,6 +27,7 @@ impl Lower<'_, '_> {
         }
         self.prepare_arrays(number);
         self.prepare_records(number);
+        self.prepare_globals(number);
         self.prepare_indices(number)
     }
 
@@ -85,6 +87,21 @@ impl Lower<'_, '_> {
                 mutable: mutable || stored,
             };
             self.note_shape(word, shape);
+        }
+    }
+
+    /// Natives of which a call is a few instructions.
+    fn prepare_globals(&mut self, number: usize) {
+        let block = &self.flow.blocks[number];
+        if block.loop_sets {
+            return;
+        }
+        for pc in &block.loop_globals {
+            if let CallPlan::Native(value, _) = self.infer.call(*pc)
+                && self.infer.is_silent(*pc)
+            {
+                self.guard_global(*pc, self.unit.code.insns[*pc], value);
+            }
         }
     }
 

@@ -79,6 +79,8 @@ pub struct State {
     pub arrays: Vec<(Value, ArrayParts)>,
     /// Objects that are not made, by number.
     pub virtuals: Vec<(u32, Virtual)>,
+    /// Variables of modules, by the cell of these and a number, that hold a function.
+    pub globals: Vec<(u64, u32, u64)>,
     /// Words that are `false`, `nil` or `void`.
     pub falsy: Vec<Value>,
     /// Words that are scopes, with their addresses.
@@ -92,6 +94,7 @@ impl State {
     pub fn forget(&mut self) {
         self.shapes.clear();
         self.arrays.clear();
+        self.globals.clear();
         self.fresh.clear();
     }
 
@@ -270,6 +273,7 @@ impl<'a, 'b> Lower<'a, 'b> {
                 shapes: Vec::new(),
                 arrays: Vec::new(),
                 virtuals: Vec::new(),
+                globals: Vec::new(),
                 falsy: Vec::new(),
                 scopes: Vec::new(),
                 fresh: Vec::new(),
@@ -474,6 +478,7 @@ impl<'a, 'b> Lower<'a, 'b> {
                 let value = self.boxed(a);
                 let vars = self.vars();
                 self.b.ins().store(trusted(), value, vars, insn.bc() as i32 * 8);
+                self.state.globals.clear();
             }
             GetScope | SetScope | GetUp | SetUp | NewScope | DropScope | Closure | CheckSet => {
                 return self.scopes(insn);
