@@ -180,7 +180,8 @@ impl Unit {
         if code == request.body.id {
             return is_inlinable(request.body.code).then_some(&request.body);
         }
-        request.inlinable.iter().find(|body| body.id == code)
+        // What calls itself is unfolded in its own machine code.
+        request.inlinable.iter().find(|body| body.id == code && !calls_itself(body))
     }
 
     /// How often the function is already among a part and those around it.
@@ -374,6 +375,11 @@ impl Unit {
         let local = self.local(pc) as u32;
         self.part(pc).loops.iter().find(|(at, _)| *at == local).map(|(_, kinds)| &**kinds)
     }
+}
+
+fn calls_itself(body: &Body) -> bool {
+    let calls = body.code.insns.iter().zip(&body.feedback.seen);
+    calls.filter_map(|(insn, seen)| called(*insn, seen)).any(|callee| callee.code == body.id)
 }
 
 /// The function that a call has always reached, if it is one that may become a
