@@ -1,8 +1,8 @@
 //! Control flow: blocks, their order, dominators, loops, and which registers
 //! are live.
 
-use gene_isa::{Insn, Op};
 use gene_isa::backend::Refusal;
+use gene_isa::{Insn, Op};
 
 use crate::effects::effects;
 use crate::unit::Unit;

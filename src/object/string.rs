@@ -137,7 +137,8 @@ unsafe fn copy_bytes(from: *const u8, to: *mut u8, len: usize) {
         let last = len - size_of::<T>();
         // SAFETY: the caller has at least a word of bytes.
         unsafe {
-            let words = (from.cast::<T>().read_unaligned(), from.add(last).cast::<T>().read_unaligned());
+            let words =
+                (from.cast::<T>().read_unaligned(), from.add(last).cast::<T>().read_unaligned());
             to.cast::<T>().write_unaligned(words.0);
             to.add(last).cast::<T>().write_unaligned(words.1);
         }

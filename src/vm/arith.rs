@@ -288,7 +288,9 @@ impl Vm {
             len += piece.len();
         }
         let fits = len <= self.limits.heap_bytes;
-        fits.then(|| Str::concat_as(&mut self.heap, pieces[..parts.len()].iter().copied(), ascii).value())
+        fits.then(|| {
+            Str::concat_as(&mut self.heap, pieces[..parts.len()].iter().copied(), ascii).value()
+        })
     }
 
     // ---- bits ------------------------------------------------------------------

@@ -161,9 +161,10 @@ impl Lower<'_, '_> {
             self.write_frame();
             self.write_pc(to.pc);
             self.write_fp();
-            let status = self.word(index.map_or(status::INTERPRET, |index| {
-                status::exit(self.request.first_exit + index)
-            }));
+            let status =
+                self.word(index.map_or(status::INTERPRET, |index| {
+                    status::exit(self.request.first_exit + index)
+                }));
             self.give_back(status);
         }
         (self.fp, self.base) = entered;

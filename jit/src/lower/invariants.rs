@@ -81,11 +81,8 @@ impl Lower<'_, '_> {
             if stored && !mutable {
                 self.guard_mutable(address);
             }
-            let shape = Shape {
-                address: only.shape,
-                inline: only.inline,
-                mutable: mutable || stored,
-            };
+            let shape =
+                Shape { address: only.shape, inline: only.inline, mutable: mutable || stored };
             self.note_shape(word, shape);
         }
     }

@@ -178,7 +178,13 @@ impl Lower<'_, '_> {
     }
 
     /// Leaves unless the record, whose shape is `shape`, is as `shaped` says.
-    pub(super) fn guard_shape(&mut self, record: Value, shape: Value, shaped: &Shaped, known: Option<Shape>) {
+    pub(super) fn guard_shape(
+        &mut self,
+        record: Value,
+        shape: Value,
+        shaped: &Shaped,
+        known: Option<Shape>,
+    ) {
         if known.is_none_or(|k| k.address != shaped.shape) {
             let wanted = self.word(shaped.shape);
             let same = self.b.ins().icmp(IntCC::Equal, shape, wanted);

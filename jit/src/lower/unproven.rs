@@ -100,19 +100,15 @@ impl Lower<'_, '_> {
                 self.infer.quotient(self.pc, l, r) == Num::Float
             }
             Neg => ty(b).is_float() && !self.infer.seen(self.pc).generic,
-            GetIndex => {
-                self.infer.element(self.pc, (1, ty(b)), Some((2, ty(c)))) == Some(true)
-            }
+            GetIndex => self.infer.element(self.pc, (1, ty(b)), Some((2, ty(c)))) == Some(true),
             GetIndexI => self.infer.element(self.pc, (1, ty(b)), None) == Some(true),
             GetProp => {
                 let shapes = self.infer.seen(self.pc).shapes.len();
                 self.infer.member(self.pc) == Some(true) && shapes <= MAX_SHAPES
             }
             CallModule => {
-                let root = matches!(
-                    self.infer.call(self.pc),
-                    CallPlan::Native(_, KnownNative::Sqrt)
-                );
+                let root =
+                    matches!(self.infer.call(self.pc), CallPlan::Native(_, KnownNative::Sqrt));
                 root && ty(a + 2).is_float()
             }
             _ => false,
