@@ -694,7 +694,7 @@ impl Lower<'_, '_> {
     fn replace_frame(&mut self, insn: Insn, callee: &Callee, direct: &Direct, head: Head) -> Made {
         let args = self.arguments(insn, direct);
         // Endless recursion can be interrupted: the interpreter makes this call.
-        self.poll(self.pc);
+        self.poll();
         let part = self.unit.part(self.pc);
         if let Some((_, call)) = part.caller {
             // The caller's frame makes this call.

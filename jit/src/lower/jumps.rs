@@ -20,30 +20,19 @@ impl Lower<'_, '_> {
     /// Jumps if the condition holds, else falls through. `sense`: jumps if it
     /// does not.
     pub(super) fn branch(&mut self, condition: Value, sense: bool) {
+        if self.unit.code.insns[self.pc].op.is_back_edge() {
+            self.poll();
+        }
         self.settle();
-        let back_edge = self.unit.code.insns[self.pc].op.is_back_edge();
-        let stay = self.way(1);
-        let go = if back_edge { self.b.create_block() } else { self.way(0) };
+        let (go, stay) = (self.way(0), self.way(1));
         let (yes, no) = if sense { (go, stay) } else { (stay, go) };
         self.b.ins().brif(condition, yes, &[], no, &[]);
-        if back_edge {
-            self.b.switch_to_block(go);
-            self.poll_and_go();
-        }
     }
 
-    /// Goes back to a loop header, unless somebody wants attention.
-    pub(super) fn poll_and_go(&mut self) {
-        let insn = self.unit.code.insns[self.pc];
-        let target = insn.jump_target(self.pc).unwrap_or(0) as usize;
-        self.poll(target);
-        let go = self.way(0);
-        self.b.ins().jump(go, &[]);
-    }
-
-    /// Leaves to the loop header at `target` if somebody wants attention.
-    pub(super) fn poll(&mut self, target: usize) {
-        let exit = self.quiet_exit_to(target);
+    /// Leaves to the running instruction, which goes back to a loop header, if somebody wants
+    /// attention.
+    pub(super) fn poll(&mut self) {
+        let exit = self.quiet_exit_to(self.pc);
         let address = self.word(self.run.interrupt);
         let flags = self.b.ins().load(types::I32, MemFlagsData::trusted(), address, 0);
         let on = self.b.create_block();

@@ -37,6 +37,7 @@ impl Lower<'_, '_> {
         for register in a..a + 3 {
             self.guard(register, Kinds::INT);
         }
+        self.poll();
         let (now, end, step) = (self.int(a), self.int(a + 1), self.int(a + 2));
         let next = self.b.ins().iadd(now, step);
         let ty = self.state.types[a as usize + 2];
@@ -60,7 +61,8 @@ impl Lower<'_, '_> {
         self.state.types = after;
         self.define(a, next, Rep::Int);
         self.define(a + 3, next, Rep::Int);
-        self.poll_and_go();
+        let again = self.way(0);
+        self.b.ins().jump(again, &[]);
     }
 
     /// The beginning or end of a loop over an array: it always jumps.

@@ -497,7 +497,7 @@ impl<'a, 'b> Lower<'a, 'b> {
                 self.b.ins().jump(edge, &[]);
             }
             Loop => {
-                self.poll(insn.jump_target(pc).unwrap_or(0) as usize);
+                self.poll();
                 let edge = self.edge(self.succ(0));
                 self.b.ins().jump(edge, &[]);
             }
