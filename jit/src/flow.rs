@@ -78,6 +78,8 @@ pub struct Block {
     pub preds: Vec<usize>,
     /// Of a loop header: the registers written inside, else `None`.
     pub loop_writes: Option<Registers>,
+    /// Of a loop header: the registers read inside.
+    pub loop_reads: Option<Registers>,
     /// Of a loop header: whether something inside calls.
     pub loop_calls: bool,
     /// Of a loop header: registers that elements are read from or written to
@@ -312,6 +314,8 @@ impl Flow {
             self.blocks[header].loop_writes.take().unwrap_or_else(|| Registers::new(count));
         let back = code.insns[self.blocks[tail].last];
         let first = self.blocks[header].loop_writes.is_none();
+        let mut reads =
+            self.blocks[header].loop_reads.take().unwrap_or_else(|| Registers::new(count));
         let mut calls = self.blocks[header].loop_calls;
         let mut arrays = std::mem::take(&mut self.blocks[header].loop_arrays);
         let mut stores = std::mem::take(&mut self.blocks[header].loop_stores);
@@ -348,6 +352,7 @@ impl Flow {
                     _ => {}
                 }
                 let e = effects(unit, pc);
+                e.uses.iter().for_each(|r| reads.insert(*r));
                 e.defs.iter().chain(&e.clobbers).for_each(|r| writes.insert(*r));
                 if let Some(from) = e.kills {
                     (from..code.nregs).for_each(|r| writes.insert(r));
@@ -359,6 +364,7 @@ impl Flow {
         let header = &mut self.blocks[header];
         header.loop_bound = if first { bound_of(back) } else { None };
         header.loop_writes = Some(writes);
+        header.loop_reads = Some(reads);
         header.loop_calls = calls;
         header.loop_indices = indices;
         header.loop_records = records;

@@ -120,7 +120,12 @@ impl Lower<'_, '_> {
             });
             let written = block.loop_writes.as_ref().is_some_and(|w| w.contains(register));
             let synced = edges.iter().all(|e| e.state.slots[i].synced);
-            state.slots[i] = if same && !written {
+            let read = block.loop_reads.as_ref().is_none_or(|reads| reads.contains(register));
+            state.slots[i] = if synced && !written && !read {
+                // Cranelift would keep it in a machine register through the loop, or move it
+                // to and from the stack in each round.
+                Slot::MEMORY
+            } else if same && !written {
                 Slot { synced, ..first }
             } else {
                 let rep = types[i].rep();
