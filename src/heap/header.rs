@@ -145,6 +145,9 @@ pub struct KindInfo {
     ///
     /// The pointer must be to a live object of the kind.
     pub size: unsafe fn(NonNull<Header>) -> usize,
+    /// Size of an object without its slots, if each has one for each of `small` in the header
+    /// and is never large; else 0.
+    pub before_slots: usize,
     /// Gives back what the object holds outside the heap.
     ///
     /// # Safety

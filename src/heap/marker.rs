@@ -99,8 +99,12 @@ impl Marker {
         }
         debug_assert!(!header.is_free(), "reachable object in a free cell");
         header.set_mark(self.epoch);
-        // SAFETY: the kind's functions take objects of the kind.
-        let size = unsafe { (self.kinds[header.kind as usize].size)(NonNull::from(header)) };
+        let info = &self.kinds[header.kind as usize];
+        let size = match info.before_slots {
+            // SAFETY: the kind's functions take objects of the kind.
+            0 => unsafe { (info.size)(NonNull::from(header)) },
+            before => before + header.small.get() as usize * size_of::<Value>(),
+        };
         if size <= SMALL_BYTES {
             let address = header as *const Header as usize;
             // SAFETY: small objects lie in blocks, and only the marker touches

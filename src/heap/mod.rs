@@ -28,6 +28,7 @@ pub mod scope;
 pub mod shape;
 pub mod space;
 
+use std::ops::RangeInclusive;
 use std::ptr::NonNull;
 
 pub use header::{Gc, Header, KindInfo, Object};
@@ -39,8 +40,10 @@ pub use space::Watch;
 
 use crate::value::Value;
 
-/// Bytes allocated between two collections, at least.
-const NURSERY_BYTES: usize = 4 << 20;
+/// Bytes allocated between two collections: few while little is alive, so that they stay in
+/// the caches of the processor; more when much is alive, of which each collection finds
+/// a part that has not died yet.
+const NURSERY_BYTES: RangeInclusive<usize> = 4 << 20..=16 << 20;
 /// Under stress, every so many collections are full: the others leave what is
 /// old alone.
 const STRESS_FULL: u64 = 16;
@@ -77,6 +80,8 @@ pub struct Heap {
     stack: Vec<NonNull<Header>>,
     /// Set when enough has been allocated; looked at by safepoints.
     requested: bool,
+    /// Bytes to be allocated until the next collection.
+    nursery: usize,
     /// Marked objects and their bytes after the last collection.
     old_objects: usize,
     old_bytes: usize,
@@ -100,6 +105,7 @@ impl Heap {
             remembered: Vec::new(),
             stack: Vec::new(),
             requested: false,
+            nursery: *NURSERY_BYTES.start(),
             old_objects: 0,
             old_bytes: 0,
             full_bytes: 0,
@@ -131,7 +137,7 @@ impl Heap {
     pub fn alloc<T: Object>(&mut self, object: T, extra: usize) -> Gc<T> {
         let size = size_of::<T>() + extra;
         let cell = self.space.alloc(size, T::FINALIZE);
-        if self.space.since_collection > NURSERY_BYTES {
+        if self.space.since_collection > self.nursery {
             self.requested = true;
         }
         // SAFETY: the cell is exclusively ours, at least `size` bytes, and
@@ -147,7 +153,7 @@ impl Heap {
     /// before the next safepoint.
     pub fn alloc_raw(&mut self, size: usize, finalize: bool) -> NonNull<Header> {
         let cell = self.space.alloc(size, finalize);
-        if self.space.since_collection > NURSERY_BYTES {
+        if self.space.since_collection > self.nursery {
             self.requested = true;
         }
         cell
@@ -162,14 +168,14 @@ impl Heap {
             self.old_bytes += more;
             self.space.since_collection -= more;
         }
-        self.requested |= more > NURSERY_BYTES || self.space.since_collection > NURSERY_BYTES;
+        self.requested |= more > self.nursery || self.space.since_collection > self.nursery;
         Some(grown)
     }
 
     /// Counts memory that an object holds outside the heap, in bytes.
     pub fn count_external(&mut self, bytes: usize) {
         self.space.count(bytes);
-        if self.space.since_collection > NURSERY_BYTES {
+        if self.space.since_collection > self.nursery {
             self.requested = true;
         }
     }
@@ -314,6 +320,7 @@ impl Heap {
         self.stack = marker.into_stack();
         self.sweep(full);
         self.requested = self.stress;
+        self.nursery = (self.old_bytes / 2).clamp(*NURSERY_BYTES.start(), *NURSERY_BYTES.end());
         if full {
             self.full_bytes = self.old_bytes;
         }

@@ -61,6 +61,8 @@ pub fn origin(cell: &Cell<u64>) -> u64 {
 
 /// What an object can do for the collector.
 pub(crate) trait Trace: Object {
+    /// See [`KindInfo::before_slots`].
+    const BEFORE_SLOTS: usize = 0;
     /// Marks everything it refers to.
     fn trace(&self, marker: &mut Marker);
     /// Bytes of the object, those behind the struct included.
@@ -97,11 +99,12 @@ macro_rules! kinds {
 
         /// What the heap knows of each kind.
         pub static KINDS: &[KindInfo] = &[
-            KindInfo { name: "free", trace: |_, _| {}, size: |_| 0, finalize: None },
+            KindInfo { name: "free", trace: |_, _| {}, size: |_| 0, before_slots: 0, finalize: None },
             $(KindInfo {
                 name: stringify!($kind),
                 trace: trace_of::<$kind>,
                 size: size_of_object::<$kind>,
+                before_slots: <$kind as Trace>::BEFORE_SLOTS,
                 finalize: if $finalize { Some(finalize_of::<$kind>) } else { None },
             }),*
         ];

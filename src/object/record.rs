@@ -280,6 +280,7 @@ macro_rules! record_object {
             }
         }
         impl Trace for $type {
+            const BEFORE_SLOTS: usize = SLOTS;
             fn trace(&self, marker: &mut Marker) {
                 self.0.trace(marker);
             }
