@@ -255,17 +255,21 @@ pub struct Seen {
 pub struct Feedback {
     /// By instruction.
     pub seen: Vec<Seen>,
-    /// Kinds of all registers at the targets of back edges.
-    pub loops: Vec<(u32, Vec<Kinds>)>,
+    /// The targets of back edges.
+    pub loops: Vec<LoopSeen>,
     /// Kinds of the arguments.
     pub params: Vec<Kinds>,
 }
 
-impl Feedback {
-    /// Kinds of the registers at the target of a back edge.
-    pub fn loop_at(&self, pc: u32) -> Option<&[Kinds]> {
-        self.loops.iter().find(|(at, _)| *at == pc).map(|(_, kinds)| &**kinds)
-    }
+/// What was noted at the target of a back edge, by register.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct LoopSeen {
+    /// The instruction.
+    pub pc: u32,
+    /// Kinds of the values.
+    pub kinds: Box<[Kinds]>,
+    /// Whether one was an Int below 0.
+    pub negative: Box<[bool]>,
 }
 
 /// A function with what is known of it.

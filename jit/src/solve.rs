@@ -44,7 +44,7 @@ impl<'a, 'b> Solver<'a, 'b> {
 
     fn run(mut self) -> Result<BlockTypes, (usize, u16)> {
         let mut dirty = vec![false; self.flow.blocks.len()];
-        self.reach(0, entry_types(self.infer), &mut dirty)?;
+        self.reach(0, self.assumed_entry(), &mut dirty)?;
         while let Some(block) = dirty.iter().position(|d| *d) {
             dirty[block] = false;
             let Some(mut types) = self.types[block].clone() else { continue };
@@ -64,6 +64,22 @@ impl<'a, 'b> Solver<'a, 'b> {
             }
         }
         Ok(self.types)
+    }
+
+    /// Types at the entry: in a running loop Ints that have not been negative will not be.
+    fn assumed_entry(&self) -> Vec<Ty> {
+        let mut types = entry_types(self.infer);
+        let start = self.flow.blocks[0].start;
+        let seen = self.infer.unit.loop_at(start).filter(|_| self.infer.own.is_none());
+        if let Some(seen) = seen {
+            for (i, (kinds, negative)) in seen.kinds.iter().zip(&seen.negative).enumerate() {
+                let assume = *kinds == Kinds::INT && !negative && types[i] == Ty::ANY;
+                if assume && !self.banned.contains(&(0, i as u16)) {
+                    types[i] = Ty::int(0, INT_MAX);
+                }
+            }
+        }
+        types
     }
 
     /// Types after the block, its last instruction, and whether it goes on.

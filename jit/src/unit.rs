@@ -8,7 +8,7 @@
 //! after the call. Nothing else differs: the interpreter, which goes on
 //! where machine code leaves, finds each register where it expects it.
 
-use gene_isa::backend::{Body, Callee, Kinds, Request, Seen, Target};
+use gene_isa::backend::{Body, Callee, Kinds, LoopSeen, Request, Seen, Target};
 use gene_isa::{Code, Handler, Insn, NO_SCOPE, Op, Role};
 
 use crate::infer::argument_count;
@@ -55,8 +55,8 @@ pub struct Part {
     pub scope_regs: Vec<u16>,
     /// Whether it is known to be over no scope.
     pub scopeless: bool,
-    /// Kinds of registers at loop headers, counted from the window.
-    loops: Vec<(u32, Vec<Kinds>)>,
+    /// What was noted at loop headers; registers are counted from the window.
+    loops: Vec<LoopSeen>,
     /// Part that has made this one by a tail call, and so on: for the limit of nesting.
     from: Option<usize>,
 }
@@ -367,13 +367,13 @@ impl Unit {
         let part = self.part(pc);
         let all = self.loop_at(pc)?;
         let index = register.checked_sub(part.base);
-        Some(index.and_then(|i| all.get(i as usize).copied()).unwrap_or(Kinds::ANY))
+        Some(index.and_then(|i| all.kinds.get(i as usize).copied()).unwrap_or(Kinds::ANY))
     }
 
     /// What was noted at a loop header.
-    pub fn loop_at(&self, pc: usize) -> Option<&[Kinds]> {
+    pub fn loop_at(&self, pc: usize) -> Option<&LoopSeen> {
         let local = self.local(pc) as u32;
-        self.part(pc).loops.iter().find(|(at, _)| *at == local).map(|(_, kinds)| &**kinds)
+        self.part(pc).loops.iter().find(|known| known.pc == local)
     }
 }
 

@@ -4,7 +4,7 @@
 use std::cell::{Cell, RefCell};
 
 use gene_isa::Insn;
-use gene_isa::backend::Kinds;
+use gene_isa::backend::{Kinds, LoopSeen};
 
 use super::{Function, Kind};
 use crate::heap::{Gc, Marker};
@@ -67,8 +67,8 @@ pub struct Notes {
     pub insns: Box<[Note]>,
     /// Kinds of arguments.
     pub params: Box<[Kinds]>,
-    /// Kinds of all registers at the targets of back edges, whenever these run.
-    pub loops: Vec<(u32, Box<[Kinds]>)>,
+    /// The targets of back edges, whenever these run.
+    pub loops: Vec<LoopSeen>,
 }
 
 /// What was noted of an instruction.
@@ -95,11 +95,13 @@ pub struct Note {
 impl Notes {
     /// Nothing noted yet of the code.
     pub fn new(code: &gene_isa::Code) -> Notes {
-        let mut loops: Vec<(u32, Box<[Kinds]>)> = Vec::new();
+        let mut loops: Vec<LoopSeen> = Vec::new();
+        let registers = code.nregs as usize;
         for (pc, insn) in code.insns.iter().enumerate().filter(|(_, i)| i.op.is_back_edge()) {
-            let target = insn.jump_target(pc).unwrap_or(0) as u32;
-            if !loops.iter().any(|(known, _)| *known == target) {
-                loops.push((target, vec![Kinds::NONE; code.nregs as usize].into()));
+            let pc = insn.jump_target(pc).unwrap_or(0) as u32;
+            if !loops.iter().any(|known| known.pc == pc) {
+                let kinds = vec![Kinds::NONE; registers].into();
+                loops.push(LoopSeen { pc, kinds, negative: vec![false; registers].into() });
             }
         }
         Notes {

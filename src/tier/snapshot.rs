@@ -90,8 +90,7 @@ impl Snapshot<'_> {
         let count = code.data.insns.len();
         let seen = (0..count).map(|pc| self.seen(code, pc, &notes.insns[pc])).collect();
         let calm = |pc: &u32| notes.insns[*pc as usize].trouble < MAX_TROUBLE;
-        let loops = notes.loops.iter().filter(|(pc, _)| calm(pc));
-        let loops = loops.map(|(pc, kinds)| (*pc, kinds.to_vec())).collect();
+        let loops = notes.loops.iter().filter(|known| calm(&known.pc)).cloned().collect();
         Feedback { seen, loops, params: notes.params.to_vec() }
     }
 

@@ -56,9 +56,14 @@ impl Vm {
                 *kinds = kinds.with(kinds_of(register(2 + i as u16)));
             }
         }
-        if let Some((_, known)) = notes.loops.iter_mut().find(|(pc, _)| *pc == at as u32) {
-            let kinds = (0..data.nregs).map(|i| kinds_of(register(i)));
-            known.iter_mut().zip(kinds).for_each(|(k, new)| *k = k.with(new));
+        if let Some(known) = notes.loops.iter_mut().find(|known| known.pc == at as u32) {
+            for i in 0..data.nregs {
+                let value = register(i);
+                let (kinds, negative) =
+                    (&mut known.kinds[i as usize], &mut known.negative[i as usize]);
+                *kinds = kinds.with(kinds_of(value));
+                *negative |= value.as_small_int().is_some_and(|int| int < 0);
+            }
         }
         let note = &mut notes.insns[at];
         note.ran = true;
