@@ -193,10 +193,8 @@ impl Lower<'_, '_> {
                 self.guard(register, then.kinds);
                 self.state.types[register as usize] = now.narrow(then.kinds);
             }
-            let bounded = then.is_int()
-                && now.is_int()
-                && (self.state.types[register as usize].lo < then.lo
-                    || self.state.types[register as usize].hi > then.hi);
+            let now = self.state.types[register as usize];
+            let bounded = then.is_int() && now.is_int() && (now.lo < then.lo || now.hi > then.hi);
             if bounded {
                 self.guard_bounds(register, then);
             }
