@@ -100,7 +100,7 @@ impl Op {
 }
 
 /// One instruction. The fields are bytes and half words, which LLVM needs to
-/// see to give every handler a dispatch jump of its own (docs/performance.md).
+/// see to give every handler a dispatch jump of its own (`src/vm/dispatch.rs`).
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[repr(C, align(8))]
 pub struct Insn {

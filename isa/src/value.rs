@@ -11,9 +11,9 @@
 //! | `0x7FFE` | pointer to a heap object |
 //!
 //! Everything that is not a Float is a NaN to the floating-point unit, so
-//! arithmetic may operate first and look at the result for NaN. Biased Ints
-//! order as raw words, and their sum needs one subtraction (PROTOTYPE figures:
-//! docs/performance.md).
+//! arithmetic may operate first and look at the result for NaN. Which NaN that is
+//! depends on the processor and never reaches a program. Biased Ints order as raw
+//! words, and their sum needs one subtraction.
 
 /// What is added to an Int.
 pub const INT_BIAS: u64 = 0xFFF8_0000_0000_0000;
