@@ -7,6 +7,7 @@
 //! |---|---|
 //! | `GENE_TEST_MODES=gc-stress,virtual-time` | runs every program in these modes too |
 //! | `GENE_TEST_PATIENCE=8` | multiplies the time limits |
+//! | `GENE_TEST_COMMAND="qemu-aarch64 target/.../gene"` | runs this instead of the built binary |
 //! | `GENE_TEST_ALL=1` | runs chapters whose implementation is not finished |
 //! | `GENE_TASKS_PROGRAMS=10000`, `GENE_TASKS_SEED=7` | other random programs of tasks |
 //! | `UPDATE=1` | rewrites the snapshots in `tests/errors` |

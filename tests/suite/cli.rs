@@ -4,7 +4,7 @@ use std::{fs, path::PathBuf};
 
 use libtest_mimic::{Failed, Trial};
 
-use super::process::{Outcome, Run};
+use super::process::{Outcome, Run, gene};
 
 type Check = fn() -> Result<(), Failed>;
 
@@ -193,8 +193,7 @@ fn uncaught_exception_is_exit_code_1() -> Result<(), Failed> {
 
 fn output_comes_before_the_report() -> Result<(), Failed> {
     let file = program("merged", "(print \"before\") (throw \"after\")")?;
-    let binary = env!("CARGO_BIN_EXE_gene");
-    let merged = format!("{binary} run {} 2>&1", file.display());
+    let merged = format!("{} run {} 2>&1", gene(), file.display());
     let output = std::process::Command::new("sh").args(["-c", &merged]).output()?;
     let text = String::from_utf8_lossy(&output.stdout);
     match (text.find("before"), text.find("Error: ")) {
@@ -323,8 +322,7 @@ fn max_depth() -> Result<(), Failed> {
 /// `gene run endless.gene | head -1` must end when the reader goes away.
 fn closed_stdout_is_no_panic() -> Result<(), Failed> {
     let file = program("closed", "(repeat 200000 (println \"line after line\"))")?;
-    let binary = env!("CARGO_BIN_EXE_gene");
-    let piped = format!("{binary} run {} | head -1", file.display());
+    let piped = format!("{} run {} | head -1", gene(), file.display());
     let output = std::process::Command::new("sh").args(["-c", &piped]).output()?;
     let stderr = String::from_utf8_lossy(&output.stderr);
     if output.stdout == b"line after line\n" && !stderr.contains("panicked") {

@@ -195,18 +195,25 @@ fn kill_with_descendants(child: &mut Child) {
     let _ = child.kill();
 }
 
-/// The binary, behind a shell that limits its memory where there is one. A
+/// The words that run `gene`, for a shell: the built binary, or what `GENE_TEST_COMMAND`
+/// says, such as an emulator and a binary for another processor.
+pub fn gene() -> String {
+    let built = || format!("'{}'", env!("CARGO_BIN_EXE_gene"));
+    std::env::var("GENE_TEST_COMMAND").unwrap_or_else(|_| built())
+}
+
+/// `gene` behind a shell that limits its memory where there is one. A
 /// sanitizer reserves more than any limit: `tests/sanitize.sh` lifts it.
 fn limited_command() -> Command {
-    let binary = env!("CARGO_BIN_EXE_gene");
-    if !cfg!(unix) || std::env::var_os("GENE_TEST_NO_LIMIT").is_some() {
-        return Command::new(binary);
+    if !cfg!(unix) {
+        return Command::new(env!("CARGO_BIN_EXE_gene"));
     }
+    let limit = match std::env::var_os("GENE_TEST_NO_LIMIT") {
+        Some(_) => String::new(),
+        None => format!("ulimit -d {DATA_LIMIT_KIB} 2>/dev/null; "),
+    };
     let mut command = Command::new("sh");
-    command
-        .arg("-c")
-        .arg(format!("ulimit -d {DATA_LIMIT_KIB} 2>/dev/null; exec \"$0\" \"$@\""))
-        .arg(binary);
+    command.arg("-c").arg(format!("{limit}exec {} \"$@\"", gene())).arg("gene");
     #[cfg(unix)]
     std::os::unix::process::CommandExt::process_group(&mut command, 0);
     command
