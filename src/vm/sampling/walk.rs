@@ -11,7 +11,8 @@
 //!   says which function it is, and where. Below the frame at which the interpreter
 //!   has entered machine code (`Vm::machine`), frames are written.
 //! - In Rust code that machine code called, frame pointers are lost. The return
-//!   address and the saved frame pointer of the caller are looked for on the stack.
+//!   address and the saved frame pointer of the caller are looked for on the stack; the
+//!   former may be in a register still where processors have one for it.
 //!
 //! Calls that are inlined have no native frame: places of machine code say which they
 //! are (`Place::stack`), and `Vm::meaning` puts them in.
@@ -217,7 +218,10 @@ impl Walk {
     fn write_callers(self, out: &mut Writer, entry: *mut Frame) -> Option<*mut Frame> {
         let shared = out.shared;
         let words = (0..SEARCHED_WORDS).map(|i| self.sp.next_multiple_of(8) + 8 * i);
-        let mut caller = None;
+        // In a register as long as the function called has itself called nothing. It
+        // may have saved it already.
+        let linked = |word| word == self.link;
+        let mut caller = Some(self.link).filter(|link| shared.has_machine_code(*link));
         for at in words {
             let Some(word) = read_stack(shared, at) else { break };
             match caller {
@@ -228,7 +232,7 @@ impl Walk {
                     if word > at
                         && read_stack(shared, word).is_some()
                         && read_stack(shared, at + 8)
-                            .is_some_and(|word| shared.has_machine_code(word)) =>
+                            .is_some_and(|word| shared.has_machine_code(word) && !linked(word)) =>
                 {
                     out.push(MACHINE, caller as u64 - 1).then_some(())?;
                     write_chain(out, at)?;
@@ -359,5 +363,60 @@ impl Shared {
         let (start, end) = &self.machine;
         let order = std::sync::atomic::Ordering::Relaxed;
         start.load(order) <= address && address < end.load(order)
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::ptr::{null, null_mut};
+
+    use super::super::timer::stack_end;
+    use super::*;
+
+    /// Machine code, for the tests.
+    const MACHINE_CODE: std::ops::Range<usize> = 0x1000..0x2000;
+
+    fn shared() -> Shared {
+        Shared {
+            vm: null(),
+            buffer: vec![Default::default(); 64].into(),
+            used: Default::default(),
+            lost: Default::default(),
+            doing: Default::default(),
+            apart_ns: Default::default(),
+            interrupt: Default::default(),
+            frames: null(),
+            stack_end: stack_end().unwrap(),
+            machine: (MACHINE_CODE.start.into(), MACHINE_CODE.end.into()),
+        }
+    }
+
+    /// The addresses of machine code that are found from a word of `stack` on.
+    fn callers(stack: &[usize], sp: usize, link: usize) -> Vec<u64> {
+        let shared = shared();
+        let mut out = Writer { shared: &shared, at: 0, frames: 0 };
+        let sp = std::ptr::from_ref(&stack[sp]).addr();
+        let walk = Walk { ip: 0x9000, bp: 0, sp, link };
+        walk.write_callers(&mut out, null_mut()).unwrap();
+        (0..out.frames).map(|i| shared.buffer[2 * i + 1].get() + 1).collect()
+    }
+
+    #[test]
+    fn who_called_rust_is_found_in_a_register_or_on_the_stack() {
+        let mut stack = [0; 20];
+        let at = |word: &usize| std::ptr::from_ref(word).addr();
+        // A frame of Rust code as on aarch64; machine code, twice; others.
+        (stack[2], stack[3]) = (at(&stack[8]), 0x1010);
+        (stack[8], stack[9]) = (at(&stack[12]), 0x1100);
+        (stack[12], stack[13]) = (at(&stack[16]), 0x1200);
+        (stack[16], stack[17]) = (0, 0x9000);
+        let all = [0x1010, 0x1100, 0x1200];
+        // It has called something; it has saved the register only; it has not, or no more.
+        assert_eq!(callers(&stack, 2, 0x9100), all);
+        assert_eq!(callers(&stack, 2, 0x1010), all);
+        assert_eq!(callers(&stack, 4, 0x1010), all);
+        // Without such a register only the address lies there.
+        stack[2] = 7;
+        assert_eq!(callers(&stack, 2, 0), all);
     }
 }
