@@ -3,15 +3,17 @@
 //! This crate knows `gene-isa` and Cranelift; the runtime reaches it through
 //! [`Backend`]. Reading order: [`unit`] puts together what is compiled as one, [`effects`] and
 //! [`flow`] say what the bytecode does, [`types`], [`infer`] and [`solve`] what is known of its registers, [`lower`] makes
-//! Cranelift's representation of it, [`machine`] machine code.
+//! Cranelift's representation of it, [`machine`] machine code, which lies in [`memory`].
 
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 mod effects;
 mod flow;
 mod infer;
 mod lower;
 mod machine;
+#[allow(unsafe_code)]
+mod memory;
 mod solve;
 mod types;
 mod unit;

@@ -5,7 +5,7 @@ use cranelift_codegen::isa::OwnedTargetIsa;
 use cranelift_codegen::settings::{self, Configurable};
 use cranelift_codegen::{Context, ir};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
-use cranelift_jit::{ArenaMemoryProvider, JITBuilder, JITModule};
+use cranelift_jit::{JITBuilder, JITModule};
 use cranelift_module::{FuncId, Module, default_libcall_names};
 use gene_isa::backend::{
     Backend, CompiledCode, Direct, Entry, Exit, Layout, Part, Place, Refusal, Rep, Request, status,
@@ -15,11 +15,9 @@ use gene_isa::value::{INT_BIAS, INT_FLOOR, NAN};
 use crate::flow::Flow;
 use crate::infer::Infer;
 use crate::lower::{Lower, Runtime, direct_signature, loop_signature};
+use crate::memory::CodeMemory;
 use crate::solve::{find_steps, solve};
 use crate::unit::Unit;
-
-/// Address space for machine code: within reach of relative calls.
-const CODE_BYTES: usize = 128 << 20;
 
 /// Which stages are written down.
 #[derive(Clone, Copy, Default, Debug)]
@@ -94,8 +92,8 @@ impl Jit {
         wanted: Wanted,
     ) -> Result<Jit, Refusal> {
         let mut builder = JITBuilder::with_isa(target()?, default_libcall_names());
-        let memory = ArenaMemoryProvider::new_with_size(CODE_BYTES).map_err(failed)?;
-        builder.memory_provider(Box::new(memory));
+        let refused = |error| Refusal::new(format!("there is no memory for machine code: {error}"));
+        builder.memory_provider(Box::new(CodeMemory::new().map_err(refused)?));
         let module = JITModule::new(builder);
         let context = module.make_context();
         let builder = FunctionBuilderContext::new();
@@ -333,9 +331,13 @@ impl Backend for Jit {
         let infer = Infer::new(&request, &unit);
         let mut listing = String::new();
         self.module.clear_context(&mut self.context);
-        let (body, exits, steps) = self.body(&request, &unit, &infer, &mut listing)?;
-        let wrapper = self.wrapper(&request, infer.own.as_ref(), body.id, &mut listing)?;
+        let made = self.body(&request, &unit, &infer, &mut listing).and_then(|made| {
+            let wrapper = self.wrapper(&request, infer.own.as_ref(), made.0.id, &mut listing)?;
+            Ok((made, wrapper))
+        });
+        // In any case: what is compiled already cannot run before.
         self.module.finalize_definitions().map_err(failed)?;
+        let ((body, exits, steps), wrapper) = made?;
         let address = |id| self.module.get_finalized_function(id) as u64;
         let direct = infer.own.clone().map(|own| Direct { cell: address(body.id), ..own });
         let wanted = self.wanted.dump.clif || self.wanted.dump.asm;
