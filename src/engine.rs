@@ -17,7 +17,6 @@ use std::io::Write;
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
 
 use gene_isa::{Env, Symbol};
 use rustc_hash::FxHashMap;
@@ -309,7 +308,7 @@ fn start_tier(vm: &mut Vm, options: &JitOptions) -> Option<Rc<crate::tier::Crane
     let default = Options::default();
     let asked = options.calls.is_some() || options.rounds.is_some();
     let options = Options {
-        warm_up: if asked { Duration::ZERO } else { default.warm_up },
+        warm_up: if asked { std::time::Duration::ZERO } else { default.warm_up },
         eager: options.mode == JitMode::Eager,
         calls: options.calls.unwrap_or(default.calls),
         rounds: options.rounds.unwrap_or(default.rounds),
