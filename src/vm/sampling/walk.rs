@@ -10,9 +10,10 @@
 //!   one. But each has a native frame with a frame pointer, and its return address
 //!   says which function it is, and where. Below the frame at which the interpreter
 //!   has entered machine code (`Vm::machine`), frames are written.
-//! - In Rust code that machine code called, frame pointers are lost. The return
-//!   address and the saved frame pointer of the caller are looked for on the stack; the
-//!   former may be in a register still where processors have one for it.
+//! - In Rust code that machine code called, frame pointers are lost on x86-64. The return
+//!   address and the saved frame pointer of the caller are looked for on the stack. On
+//!   aarch64 there are frame pointers, and a register for the return address, in which it
+//!   stays until a function calls another.
 //!
 //! Calls that are inlined have no native frame: places of machine code say which they
 //! are (`Place::stack`), and `Vm::meaning` puts them in.
@@ -96,7 +97,7 @@ pub(super) struct Walk {
     /// Stack pointer; 0: all frames are written, and `fp` is the running one.
     pub sp: usize,
     /// Where a function that has no frame yet returns to, on processors that have a
-    /// register for it.
+    /// register for it; else 0.
     pub link: usize,
 }
 
@@ -217,13 +218,47 @@ impl Walk {
     /// In Rust code that machine code called: notes the frames of that.
     fn write_callers(self, out: &mut Writer, entry: *mut Frame) -> Option<*mut Frame> {
         let shared = out.shared;
+        let Some((caller, bp)) = self.linked_caller(shared).or_else(|| self.find_caller(shared))
+        else {
+            return Some(entry);
+        };
+        out.push(MACHINE, caller as u64 - 1).then_some(())?;
+        write_chain(out, bp)?;
+        Some(below(entry))
+    }
+
+    /// Where machine code called, and its frame pointer, on processors with a register for
+    /// return addresses: there all functions that call others have a frame.
+    fn linked_caller(self, shared: &Shared) -> Option<(usize, usize)> {
+        if self.link == 0 {
+            return None;
+        }
+        let mut bp = self.bp;
+        if shared.has_machine_code(self.link)
+            && read_stack(shared, bp.wrapping_add(8)) != Some(self.link)
+        {
+            // What runs has no frame, not yet or not any more.
+            return Some((self.link, bp));
+        }
+        for _ in 0..MAX_FRAMES {
+            let (next, caller) = (read_stack(shared, bp)?, read_stack(shared, bp + 8)?);
+            if shared.has_machine_code(caller) {
+                return Some((caller, next));
+            }
+            if next <= bp {
+                break;
+            }
+            bp = next;
+        }
+        None
+    }
+
+    /// The same, looked for on the stack.
+    fn find_caller(self, shared: &Shared) -> Option<(usize, usize)> {
         let words = (0..SEARCHED_WORDS).map(|i| self.sp.next_multiple_of(8) + 8 * i);
-        // In a register as long as the function called has itself called nothing. It
-        // may have saved it already.
-        let linked = |word| word == self.link;
-        let mut caller = Some(self.link).filter(|link| shared.has_machine_code(*link));
+        let mut caller = None;
         for at in words {
-            let Some(word) = read_stack(shared, at) else { break };
+            let word = read_stack(shared, at)?;
             match caller {
                 None if shared.has_machine_code(word) => caller = Some(word),
                 // The frame of the caller begins with the frame pointer of its
@@ -232,16 +267,14 @@ impl Walk {
                     if word > at
                         && read_stack(shared, word).is_some()
                         && read_stack(shared, at + 8)
-                            .is_some_and(|word| shared.has_machine_code(word) && !linked(word)) =>
+                            .is_some_and(|word| shared.has_machine_code(word)) =>
                 {
-                    out.push(MACHINE, caller as u64 - 1).then_some(())?;
-                    write_chain(out, at)?;
-                    return Some(below(entry));
+                    return Some((caller, at));
                 }
                 _ => {}
             }
         }
-        Some(entry)
+        None
     }
 }
 
@@ -268,7 +301,7 @@ fn below(frame: *mut Frame) -> *mut Frame {
 /// A word of the native stack.
 fn read_stack(shared: &Shared, at: usize) -> Option<usize> {
     let here = 0u8;
-    let inside = at > std::ptr::from_ref(&here) as usize && at + 8 <= shared.stack_end;
+    let inside = at > std::ptr::from_ref(&here) as usize && at < shared.stack_end;
     // SAFETY: everything between here and the end of the stack is mapped.
     (inside && at.is_multiple_of(8)).then(|| unsafe { (at as *const usize).read_volatile() })
 }
@@ -391,32 +424,37 @@ mod tests {
         }
     }
 
-    /// The addresses of machine code that are found from a word of `stack` on.
-    fn callers(stack: &[usize], sp: usize, link: usize) -> Vec<u64> {
+    /// The addresses of machine code that are found with these registers; `sp` and `bp` are
+    /// indices of words on the stack.
+    fn callers(stack: &[usize], sp: usize, bp: usize, link: usize) -> Vec<u64> {
         let shared = shared();
         let mut out = Writer { shared: &shared, at: 0, frames: 0 };
-        let sp = std::ptr::from_ref(&stack[sp]).addr();
-        let walk = Walk { ip: 0x9000, bp: 0, sp, link };
+        let [sp, bp] = [sp, bp].map(|word| std::ptr::from_ref(&stack[word]).addr());
+        let walk = Walk { ip: 0x9000, bp, sp, link };
         walk.write_callers(&mut out, null_mut()).unwrap();
         (0..out.frames).map(|i| shared.buffer[2 * i + 1].get() + 1).collect()
     }
 
     #[test]
-    fn who_called_rust_is_found_in_a_register_or_on_the_stack() {
+    fn who_called_rust_is_found() {
         let mut stack = [0; 20];
         let at = |word: &usize| std::ptr::from_ref(word).addr();
-        // A frame of Rust code as on aarch64; machine code, twice; others.
+        // Two frames of Rust code as on aarch64; machine code, twice; others.
+        (stack[0], stack[1]) = (at(&stack[2]), 0x9100);
         (stack[2], stack[3]) = (at(&stack[8]), 0x1010);
         (stack[8], stack[9]) = (at(&stack[12]), 0x1100);
         (stack[12], stack[13]) = (at(&stack[16]), 0x1200);
         (stack[16], stack[17]) = (0, 0x9000);
         let all = [0x1010, 0x1100, 0x1200];
-        // It has called something; it has saved the register only; it has not, or no more.
-        assert_eq!(callers(&stack, 2, 0x9100), all);
-        assert_eq!(callers(&stack, 2, 0x1010), all);
-        assert_eq!(callers(&stack, 4, 0x1010), all);
-        // Without such a register only the address lies there.
-        stack[2] = 7;
-        assert_eq!(callers(&stack, 2, 0), all);
+        // Without frame pointers or such a register.
+        assert_eq!(callers(&stack, 2, 19, 0), all);
+        // What was left on the stack by calls that have ended does not matter with them.
+        (stack[4], stack[5]) = (at(&stack[12]), 0x1100);
+        assert_eq!(callers(&stack, 0, 0, 0x9200), all);
+        assert_eq!(callers(&stack, 2, 2, 0x9100), all);
+        // Nothing has been called yet: the frame is there, half there, or not at all.
+        assert_eq!(callers(&stack, 2, 2, 0x1010), all);
+        assert_eq!(callers(&stack, 2, 8, 0x1010), all);
+        assert_eq!(callers(&stack, 4, 8, 0x1010), all);
     }
 }
