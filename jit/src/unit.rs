@@ -178,7 +178,8 @@ impl Unit {
 
     fn find<'a>(&self, request: &'a Request, code: u64) -> Option<&'a Body<'a>> {
         if code == request.body.id {
-            return is_inlinable(request.body.code).then_some(&request.body);
+            let unfolds = is_inlinable(request.body.code) && calls_only_small(request);
+            return unfolds.then_some(&request.body);
         }
         // What calls itself is unfolded in its own machine code.
         request.inlinable.iter().find(|body| body.id == code && !calls_itself(body))
@@ -377,9 +378,23 @@ impl Unit {
     }
 }
 
-fn calls_itself(body: &Body) -> bool {
+fn callees<'a>(body: &'a Body) -> impl Iterator<Item = &'a Callee> {
     let calls = body.code.insns.iter().zip(&body.feedback.seen);
-    calls.filter_map(|(insn, seen)| called(*insn, seen)).any(|callee| callee.code == body.id)
+    calls.filter_map(|(insn, seen)| called(*insn, seen))
+}
+
+fn calls_itself(body: &Body) -> bool {
+    callees(body).any(|callee| callee.code == body.id)
+}
+
+/// Whether the function calls itself and what can be part of it only: other calls are most of
+/// what it takes.
+fn calls_only_small(request: &Request) -> bool {
+    let small = |callee: &Callee| {
+        let part = |body: &Body| body.id == callee.code;
+        part(&request.body) || request.inlinable.iter().any(part)
+    };
+    callees(&request.body).all(small)
 }
 
 /// The function that a call has always reached, if it is one that may become a
@@ -411,7 +426,12 @@ pub fn is_inlinable(code: &Code) -> bool {
             Eval | Render | MakeEnv | CallerEval | Await | Yield | Finish | TailCallX
         )
     };
+    // The call is little of what a function with a loop takes, unless the loop calls what the
+    // caller passes.
+    let any = |f: fn(Op) -> bool| code.insns.iter().any(|insn| f(insn.op));
+    let pays = !any(Op::is_back_edge) || any(|op| op == Call);
     code.insns.len() <= MAX_INLINED
+        && pays
         && code.name.is_none_or(|name| name.as_str() != gene_isa::BENCH_BODY)
         && code.params.exact().is_some()
         && !code.kind.is_coroutine()
