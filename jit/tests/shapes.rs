@@ -6,8 +6,8 @@
 use std::{env, fs, path::Path};
 
 use gene_isa::backend::{
-    Backend, Body, Callee, CompiledCode, Entry, Feedback, Helper, Kinds, Layout, Refusal, Request,
-    Seen, Target,
+    Backend, Body, Callee, CompiledCode, Entry, Feedback, Helper, Kinds, Layout, LoopSeen, Refusal,
+    Request, Seen, Target,
 };
 use gene_isa::{Code, assemble};
 use gene_jit::{Dump, Jit, Wanted};
@@ -136,7 +136,11 @@ fn what_has_not_run_leaves() {
 fn loops_are_entered_at_their_heads() {
     let code = assemble(SUM).unwrap();
     let mut feedback = seen(&code, [Kinds::INT; 3], &[Kinds::INT]);
-    feedback.loops = vec![(2, vec![Kinds::INT; 6])];
+    feedback.loops = vec![LoopSeen {
+        pc: 2,
+        kinds: vec![Kinds::INT; 6].into(),
+        negative: vec![false; 6].into(),
+    }];
     let made = compile(&code, &feedback, Entry::Loop(2)).unwrap();
     assert!(made.direct.is_none(), "only calls are direct");
 }
