@@ -43,7 +43,7 @@ pub mod types;
 mod unwind;
 
 use std::io::Write;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering, fence};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::task::Waker;
 use std::thread::Thread;
@@ -160,6 +160,8 @@ impl Interrupt {
         // In this order: who restores the limit and then takes the bits misses none.
         self.0.bits.fetch_or(bits, Ordering::SeqCst);
         self.0.frame_limit.store(0, Ordering::SeqCst);
+        // With the one in `sleep`: either the sleeper is seen here, or the bits there.
+        fence(Ordering::SeqCst);
         if let Some(sleeper) = self.0.sleeper.get() {
             sleeper.unpark();
         }
@@ -241,6 +243,7 @@ impl Interrupt {
     /// Sleeps until the time is up or [`interrupt::CANCEL`] is set.
     pub fn sleep(&self, limit: Duration) {
         self.0.sleeper.get_or_init(std::thread::current);
+        fence(Ordering::SeqCst);
         let start = Instant::now();
         while self.0.bits.load(Ordering::Relaxed) & interrupt::CANCEL == 0
             && let Some(left) = limit.checked_sub(start.elapsed())
