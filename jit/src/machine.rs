@@ -60,7 +60,14 @@ fn failed(error: impl std::fmt::Display) -> Refusal {
     Refusal::new(format!("Cranelift: {error}"))
 }
 
+/// Whether what is made works here. Cranelift knows more processors, but `memory` and
+/// the runtime's profiler do not.
+const SUPPORTED: bool = cfg!(any(target_arch = "x86_64", target_arch = "aarch64"));
+
 fn target() -> Result<OwnedTargetIsa, Refusal> {
+    if !SUPPORTED {
+        return Err(Refusal::new("there is no machine code for this processor"));
+    }
     let mut flags = settings::builder();
     for (name, value) in [
         ("opt_level", "speed"),

@@ -138,7 +138,7 @@ fn publish(written: Range<usize>) {
     unsafe { asm!("dsb ish", "isb", options(nostack, preserves_flags)) };
 }
 
-/// Here processors see to that.
+/// Processors for x86-64 see to that.
 #[cfg(not(target_arch = "aarch64"))]
 fn publish(_: Range<usize>) {}
 
