@@ -19,4 +19,4 @@ mod types;
 mod unit;
 
 pub use machine::{Dump, Jit, Wanted};
-pub use unit::{MAX_INLINED, is_inlinable};
+pub use unit::{MAX_INLINED, calls_left, is_inlinable};

@@ -120,6 +120,23 @@ impl Unit {
         unit
     }
 
+    /// Code of the functions that it calls, which have not become parts.
+    fn calls_left(&self) -> Vec<u64> {
+        let called = |target: &Target| match target {
+            Target::Function(callee) => Some(callee.code),
+            Target::Class(class) => class.ctor.as_ref().map(|ctor| ctor.code),
+            _ => None,
+        };
+        let calls = self.seen.iter().zip(&self.inlined).filter(|(_, part)| part.is_none());
+        let targets = calls.flat_map(|(seen, _)| {
+            std::iter::once(&seen.target).chain(seen.methods.iter().map(|(_, target)| target))
+        });
+        let mut all: Vec<u64> = targets.filter_map(called).collect();
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
+
     /// A function for tests, of which nothing is known.
     #[cfg(test)]
     pub fn plain(code: &Code) -> Unit {
@@ -395,6 +412,12 @@ fn calls_only_small(request: &Request) -> bool {
         part(&request.body) || request.inlinable.iter().any(part)
     };
     callees(&request.body).all(small)
+}
+
+/// Code of the functions that machine code of this request will call, apart from those that
+/// become part of it.
+pub fn calls_left(request: &Request) -> Vec<u64> {
+    Unit::new(request).calls_left()
 }
 
 /// The function that a call has always reached, if it is one that may become a

@@ -24,7 +24,7 @@ use rustc_hash::FxBuildHasher;
 use crate::heap::Gc;
 use crate::object::Code;
 use crate::value::Value;
-use crate::vm::tiering::Tier;
+use crate::vm::tiering::{Tier, code_at};
 use crate::vm::{Vm, helpers};
 use report::{Event, Report};
 use snapshot::Snapshot;
@@ -162,19 +162,14 @@ impl Cranelift {
         self.state.borrow_mut().report.add(vm, code, entry, event);
     }
 
-    /// Compiles what a function calls, as far as it has been seen.
-    fn compile_callees(&self, vm: &mut Vm, code: Gc<Code>, depth: u32) {
+    /// Compiles what machine code of a function will call, as far as it has been seen.
+    fn compile_callees(&self, vm: &mut Vm, code: Gc<Code>, entry: Entry, depth: u32) {
         if depth >= MAX_NESTING {
             return;
         }
-        let callees: Vec<Value> = match &*code.tiering.notes.borrow() {
-            Some(notes) => {
-                notes.insns.iter().flat_map(|n| n.callees.iter().map(|(_, v)| *v)).collect()
-            }
-            None => Vec::new(),
-        };
+        let (callees, _) = self.request(vm, code, entry, |request| gene_jit::calls_left(&request));
         for callee in callees {
-            let Some(callee) = vm.code_called(callee) else { continue };
+            let callee = code_at(callee);
             let known = {
                 let state = self.state.borrow();
                 state.active.contains(&id(callee))
@@ -188,6 +183,34 @@ impl Cranelift {
         }
     }
 
+    /// Asks something about a function as it is known now: the answer, and values that must
+    /// live as long as it.
+    fn request<T>(
+        &self,
+        vm: &mut Vm,
+        code: Gc<Code>,
+        entry: Entry,
+        f: impl FnOnce(Request) -> T,
+    ) -> (T, Vec<Value>) {
+        let state = self.state.borrow();
+        let compiled = &state.compiled;
+        let mut snapshot =
+            Snapshot { vm, compiled, code, constants: Vec::new(), inlinable: Vec::new() };
+        let body = snapshot.body(code);
+        let inlinable = snapshot.inlinable();
+        let constants = snapshot.constants;
+        let inlinable: Vec<_> = inlinable.iter().map(|body| body.borrow()).collect();
+        let answer = f(Request {
+            body: body.borrow(),
+            inlinable: &inlinable,
+            epoch: vm.cache_epoch,
+            plain_equality: vm.has_plain_equality(),
+            entry,
+            first_exit: state.report.exits_made(),
+        });
+        (answer, constants)
+    }
+
     fn build(
         &self,
         vm: &mut Vm,
@@ -195,33 +218,14 @@ impl Cranelift {
         entry: Entry,
         depth: u32,
     ) -> Result<(usize, usize), Refusal> {
-        self.compile_callees(vm, code, depth);
-        let state = self.state.borrow();
-        let compiled = &state.compiled;
-        let mut snapshot =
-            Snapshot { vm, compiled, code, constants: Vec::new(), inlinable: Vec::new() };
-        let first_exit = state.report.exits_made();
-        let body = snapshot.body(code);
-        let inlinable = snapshot.inlinable();
-        let constants = snapshot.constants;
-        drop(state);
-        let inlinable: Vec<_> = inlinable.iter().map(|body| body.borrow()).collect();
-        let request = Request {
-            body: body.borrow(),
-            inlinable: &inlinable,
-            epoch: vm.cache_epoch,
-            plain_equality: vm.has_plain_equality(),
-            entry,
-            first_exit,
+        self.compile_callees(vm, code, entry, depth);
+        let mut jit = self.jit.borrow_mut();
+        let jit = match &mut *jit {
+            Some(jit) => jit,
+            none => none.insert(self.start(vm)?),
         };
-        let made = {
-            let mut jit = self.jit.borrow_mut();
-            let jit = match &mut *jit {
-                Some(jit) => jit,
-                none => none.insert(self.start(vm)?),
-            };
-            jit.compile(request)?
-        };
+        let (made, constants) = self.request(vm, code, entry, |request| jit.compile(request));
+        let made = made?;
         vm.tiers.constants.extend(constants);
         if self.options.places {
             vm.add_machine_code(code, entry, made.parts);

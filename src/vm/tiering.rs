@@ -161,8 +161,9 @@ impl Vm {
     }
 
     /// Whether the program has run for long enough that compiling can pay: one that
-    /// ends soon is not slowed. Functions that have been called often until then are hot at their
-    /// next call.
+    /// ends soon is not slowed. Functions that have been called often until then are counted
+    /// again, so that the loops they are called in have a chance to make them part of
+    /// themselves before.
     fn is_warm(&mut self) -> bool {
         if self.tiers.warm {
             return true;
@@ -170,7 +171,9 @@ impl Vm {
         let Some(left) = self.until_warm() else { return false };
         self.tiers.warm = left.is_zero();
         if self.tiers.warm {
+            let calls = self.tiers.tier.as_ref().map_or(0, |tier| tier.thresholds().0);
             for code in std::mem::take(&mut self.tiers.early) {
+                code.tiering.calls_left.set(calls);
                 code.tiering.start.set(COUNT.as_ptr());
             }
         }

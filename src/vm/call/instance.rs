@@ -1,7 +1,7 @@
 //! `new`: instances and their constructors.
 
 use crate::heap::Gc;
-use crate::object::{Class, Code, Function, Instance, Kind, Map, Native, kind_of};
+use crate::object::{Class, Instance, Kind, Map, Native, kind_of};
 use crate::value::Value;
 use crate::vm::error::Throw;
 use crate::vm::{ClassName, Vm};
@@ -67,16 +67,6 @@ impl Vm {
         let ctor = class.find_ctor();
         let plain = Gc::<Native>::from_value(ctor).is_none() && self.is_instantiable(class);
         plain.then_some(ctor)
-    }
-
-    /// The code that runs when this value is called or instantiated, if it is a
-    /// plain function; code stands for functions of it.
-    pub fn code_called(&self, callee: Value) -> Option<Gc<Code>> {
-        let callee = match Gc::<Class>::from_value(callee) {
-            Some(class) => self.plain_ctor(class)?,
-            None => callee,
-        };
-        Gc::<Function>::from_value(callee).map(|f| f.code).or_else(|| Gc::from_value(callee))
     }
 
     /// Whether loading a constant gives the constant itself, and no copy.
