@@ -253,29 +253,37 @@ impl Walk {
         None
     }
 
-    /// The same, looked for on the stack.
+    /// The same, looked for on the stack. Calls that have ended may have left addresses there: what
+    /// the register for frame pointers holds is more certain, as long as nothing else is in it.
     fn find_caller(self, shared: &Shared) -> Option<(usize, usize)> {
-        let words = (0..SEARCHED_WORDS).map(|i| self.sp.next_multiple_of(8) + 8 * i);
+        if self.bp > self.sp && is_frame(shared, self.bp) {
+            let words =
+                (1..SEARCHED_WORDS).map(|i| self.bp - 8 * i).take_while(|at| *at >= self.sp);
+            let mut found = words.filter_map(|at| read_stack(shared, at));
+            let caller = found.find(|word| shared.has_machine_code(*word));
+            return caller.map(|caller| (caller, self.bp));
+        }
         let mut caller = None;
-        for at in words {
+        for i in 0..SEARCHED_WORDS {
+            let at = self.sp.next_multiple_of(8) + 8 * i;
             let word = read_stack(shared, at)?;
             match caller {
-                None if shared.has_machine_code(word) => caller = Some(word),
-                // The frame of the caller begins with the frame pointer of its
-                // own caller, and the return address into that.
-                Some(caller)
-                    if word > at
-                        && read_stack(shared, word).is_some()
-                        && read_stack(shared, at + 8)
-                            .is_some_and(|word| shared.has_machine_code(word)) =>
-                {
-                    return Some((caller, at));
-                }
+                Some(caller) if is_frame(shared, at) => return Some((caller, at)),
+                // The last before the frame: it called.
+                _ if shared.has_machine_code(word) => caller = Some(word),
                 _ => {}
             }
         }
         None
     }
+}
+
+/// Whether a frame of machine code begins here: with the frame pointer of its own caller, and
+/// the return address into that.
+fn is_frame(shared: &Shared, at: usize) -> bool {
+    let linked =
+        read_stack(shared, at).is_some_and(|word| word > at && read_stack(shared, word).is_some());
+    linked && read_stack(shared, at + 8).is_some_and(|word| shared.has_machine_code(word))
 }
 
 /// Notes who called, from the frame pointer `bp` on.
