@@ -37,6 +37,8 @@ pub struct HotLoop {
     pub polls_left: u32,
     /// Machine code that goes on there, or 0.
     pub native: usize,
+    /// The first instruction of the loop around it.
+    pub outer: Option<u32>,
 }
 
 impl Tiering {

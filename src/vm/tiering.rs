@@ -322,8 +322,15 @@ impl Vm {
             }
             return None;
         }
-        let outer = outer_loop(&code.data, pc).filter(|_| !self.is_eager());
         let warm = self.tiers.warm;
+        let known = code.tiering.loops.borrow().iter().find(|l| l.pc == pc).map(|l| l.outer);
+        let outer = match known {
+            Some(outer) => outer.filter(|_| !self.is_eager()),
+            None => {
+                code.tiering.loops.borrow_mut().push(new_loop(&code.data, pc, rounds));
+                return None;
+            }
+        };
         let hot = {
             let mut loops = code.tiering.loops.borrow_mut();
             let known = |pc| loops.iter().any(|l| l.pc == pc && l.native != 0);
@@ -347,10 +354,7 @@ impl Vm {
                     l.polls_left = l.polls_left.saturating_sub((l.polls_left < u32::MAX) as u32);
                     l.polls_left == 0
                 }
-                None => {
-                    loops.push(HotLoop { pc, polls_left: rounds, native: 0 });
-                    false
-                }
+                None => false,
             }
         };
         if hot && self.trace_exec {
@@ -379,7 +383,7 @@ impl Vm {
                 Some(known) if known.native != 0 => return Some((pc, entrance(known.native))),
                 Some(known) if known.polls_left == u32::MAX => return None,
                 Some(known) => known.polls_left = rounds,
-                None => loops.push(HotLoop { pc, polls_left: rounds, native: 0 }),
+                None => loops.push(new_loop(&code.data, pc, rounds)),
             }
         }
         // The function as a whole is worth it at one of its next calls.
@@ -585,6 +589,11 @@ impl Vm {
             }
         }
     }
+}
+
+/// A loop that has been polled for the first time.
+fn new_loop(code: &gene_isa::Code, pc: u32, rounds: u32) -> HotLoop {
+    HotLoop { pc, polls_left: rounds, native: 0, outer: outer_loop(code, pc) }
 }
 
 /// The target of the innermost back edge around the loop at `pc`.
