@@ -2,12 +2,13 @@
 //!
 //! This crate knows `gene-isa` and Cranelift; the runtime reaches it through
 //! [`Backend`]. Reading order: [`unit`] puts together what is compiled as one, [`effects`] and
-//! [`flow`] say what the bytecode does, [`types`], [`infer`] and [`solve`] what is known of its registers, [`lower`] makes
-//! Cranelift's representation of it, [`machine`] machine code, which lies in [`memory`].
+//! [`flow`] say what the bytecode does, [`types`], [`infer`], [`transfer`] and [`solve`] what is known of its registers, [`lower`]
+//! makes Cranelift's representation of it, [`machine`] machine code, which lies in [`memory`].
 
 #![deny(unsafe_code)]
 
 mod effects;
+mod float_uses;
 mod flow;
 mod infer;
 mod lower;
@@ -15,6 +16,7 @@ mod machine;
 #[allow(unsafe_code)]
 mod memory;
 mod solve;
+mod transfer;
 mod types;
 mod unit;
 

@@ -7,7 +7,8 @@ use gene_isa::value::{INT_MAX, INT_MIN};
 use gene_isa::{Insn, Op, Special};
 
 use super::{Lower, special_word};
-use crate::infer::{Logic, Num, Same, int_bounds};
+use crate::infer::{Logic, Num, Same};
+use crate::transfer::int_bounds;
 use crate::types::Ty;
 
 impl Lower<'_, '_> {
