@@ -122,6 +122,29 @@ const STACK_REGISTERS: usize = 128 << 20;
 /// there is room for as many as there may be calls.
 pub const SMALL_WINDOW: usize = 24;
 
+/// Nested calls for which there is room in any case.
+const FEW_CALLS: usize = 1000;
+
+/// Address space for registers and frames, and the limits with the depth it is enough for.
+fn reserve_stacks(mut limits: Limits) -> (Limits, Region<Value>, Region<Frame>) {
+    let mut registers = STACK_REGISTERS;
+    // Whether the system has refused more, so that a part has to be left for objects.
+    let mut scarce = false;
+    loop {
+        let all = registers + limits.depth * SMALL_WINDOW;
+        // Stubs below runs of the interpreter that machine code began do not count.
+        let frames = 3 * limits.depth + 64;
+        let reserved = Region::new(all).zip(Region::new(frames));
+        match reserved {
+            Some((all, frames)) if !scarce => return (limits, all, frames),
+            _ => scarce = reserved.is_none(),
+        }
+        assert!(registers > FEW_CALLS * SMALL_WINDOW, "there is no address space for a stack");
+        registers /= 2;
+        limits.depth = (limits.depth / 2).max(FEW_CALLS.min(limits.depth));
+    }
+}
+
 /// Bits of [`Interrupt`]: why the interpreter should leave its loop.
 pub mod interrupt {
     /// The user pressed Ctrl-C.
@@ -400,13 +423,16 @@ pub struct Vm {
 }
 
 impl Vm {
-    /// A machine with the built-in classes and nothing else: no functions.
+    /// A machine with the built-in classes and nothing else: no functions. Where address space is
+    /// limited, fewer calls may be nested than the limits say.
+    ///
+    /// # Panics
+    ///
+    /// If the system gives no address space for even a few calls.
     pub fn new(limits: Limits) -> Vm {
         let heap = Heap::new(KINDS);
+        let (limits, registers, frame_stack) = reserve_stacks(limits);
         let unchecked = limits.depth * SMALL_WINDOW;
-        let registers = Region::<Value>::new(STACK_REGISTERS + unchecked);
-        // Stubs below runs of the interpreter that machine code began do not count.
-        let frame_stack = Region::<Frame>::new(3 * limits.depth + 64);
         let mut vm = Vm {
             heap,
             fp: frame_stack.start(),

@@ -31,12 +31,8 @@ pub struct Region<T> {
 }
 
 impl<T> Region<T> {
-    /// Room for `len` items.
-    ///
-    /// # Panics
-    ///
-    /// If the system refuses to reserve the address space.
-    pub fn new(len: usize) -> Region<T> {
+    /// Room for `len` items; `None` if the system refuses to reserve the address space.
+    pub fn new(len: usize) -> Option<Region<T>> {
         // SAFETY: an anonymous private mapping at an address of the system's
         // choosing affects no other memory.
         let memory = unsafe {
@@ -49,9 +45,8 @@ impl<T> Region<T> {
                 0,
             )
         };
-        assert!(memory != libc::MAP_FAILED, "no address space for the stack");
-        let start = NonNull::new(memory.cast()).expect("mappings are not at address 0");
-        Region { start, len }
+        let start = NonNull::new(memory.cast()).filter(|_| memory != libc::MAP_FAILED)?;
+        Some(Region { start, len })
     }
 
     /// First item.
