@@ -76,30 +76,86 @@ pub struct Block {
     /// Where it goes on: first the jump, then what follows.
     pub succs: Vec<usize>,
     pub preds: Vec<usize>,
-    /// Of a loop header: the registers written inside, else `None`.
-    pub loop_writes: Option<Registers>,
-    /// Of a loop header: the registers read inside.
-    pub loop_reads: Option<Registers>,
-    /// Of a loop header: whether something inside calls.
-    pub loop_calls: bool,
-    /// Of a loop header: registers that elements are read from or written to
-    /// inside.
-    pub loop_arrays: Vec<u16>,
-    /// Of a loop header: registers whose elements or members are written to inside.
-    pub loop_stores: Vec<u16>,
-    /// Of a loop header: arrays and the registers they are indexed with inside.
-    pub loop_indices: Vec<(u16, u16)>,
-    /// Of a loop header: registers of which members are used inside, with the first of these
-    /// instructions.
-    pub loop_records: Vec<(u16, usize)>,
-    /// Of a loop header: whether records get members inside.
-    pub loop_reshapes: bool,
-    /// Of a loop header: calls of functions in variables of the module inside.
-    pub loop_globals: Vec<usize>,
-    /// Of a loop header: whether such variables are set inside.
-    pub loop_sets: bool,
-    /// Of a loop header: what holds in each round, if there is one way back.
-    pub loop_bound: Option<Bound>,
+    /// If a loop begins here: what is in it.
+    pub round: Option<Round>,
+}
+
+/// What the rounds of a loop do.
+#[derive(Debug)]
+pub struct Round {
+    /// Registers written.
+    pub writes: Registers,
+    /// Registers read.
+    pub reads: Registers,
+    /// Whether something is called.
+    pub calls: bool,
+    /// Registers that elements are read from or written to.
+    pub arrays: Vec<u16>,
+    /// Registers whose elements or members are written to.
+    pub stores: Vec<u16>,
+    /// Arrays and the registers they are indexed with.
+    pub indices: Vec<(u16, u16)>,
+    /// Registers of which members are used, with the first of these instructions.
+    pub records: Vec<(u16, usize)>,
+    /// Whether records get members.
+    pub reshapes: bool,
+    /// Calls of functions in variables of the module.
+    pub globals: Vec<usize>,
+    /// Whether such variables are set.
+    pub sets: bool,
+    /// What holds at the beginning of each round but the first, if there is one way back.
+    pub bound: Option<Bound>,
+}
+
+impl Round {
+    fn new(registers: usize, bound: Option<Bound>) -> Round {
+        Round {
+            writes: Registers::new(registers),
+            reads: Registers::new(registers),
+            calls: false,
+            arrays: Vec::new(),
+            stores: Vec::new(),
+            indices: Vec::new(),
+            records: Vec::new(),
+            reshapes: false,
+            globals: Vec::new(),
+            sets: false,
+            bound,
+        }
+    }
+
+    /// Takes an instruction of the loop into account.
+    fn add(&mut self, unit: &Unit, pc: usize) {
+        let insn = unit.code.insns[pc];
+        match insn.op {
+            Op::GetIndex | Op::GetIndexI => self.arrays.push(insn.b),
+            Op::SetIndex | Op::SetIndexI => {
+                self.stores.push(insn.a);
+                self.arrays.push(insn.a);
+            }
+            Op::IterNext => self.arrays.push(insn.a),
+            Op::GetProp => self.records.push((insn.b, pc)),
+            Op::SetProp => {
+                self.stores.push(insn.a);
+                self.records.push((insn.a, pc));
+                self.reshapes |= unit.seen[pc].shapes.iter().any(|shape| shape.next != 0);
+            }
+            Op::CallModule => self.globals.push(pc),
+            Op::SetModule => self.sets = true,
+            _ => {}
+        }
+        match insn.op {
+            Op::GetIndex => self.indices.push((insn.b, insn.c)),
+            Op::SetIndex => self.indices.push((insn.a, insn.b)),
+            _ => {}
+        }
+        let e = effects(unit, pc);
+        e.uses.iter().for_each(|r| self.reads.insert(*r));
+        e.defs.iter().chain(&e.clobbers).for_each(|r| self.writes.insert(*r));
+        if let Some(from) = e.kills {
+            (from..unit.code.nregs).for_each(|r| self.writes.insert(r));
+        }
+    }
 }
 
 /// A register is less than the limit, or at most the limit.
@@ -258,7 +314,8 @@ impl Flow {
             loops: Vec::new(),
         };
         flow.find_loops(unit)?;
-        flow.calls_in_loops = flow.blocks.iter().any(|b| b.loop_calls);
+        flow.calls_in_loops =
+            flow.blocks.iter().any(|b| b.round.as_ref().is_some_and(|round| round.calls));
         Ok(flow)
     }
 
@@ -267,7 +324,7 @@ impl Flow {
         self.stepping[pc] = true;
         for (header, body) in &self.loops {
             if body.contains(&block) {
-                self.blocks[*header].loop_calls = true;
+                self.blocks[*header].round.as_mut().expect("a loop begins there").calls = true;
                 self.calls_in_loops = true;
             }
         }
@@ -309,74 +366,28 @@ impl Flow {
                 todo.extend(&self.blocks[block].preds);
             }
         }
-        let count = code.nregs as usize;
-        let mut writes =
-            self.blocks[header].loop_writes.take().unwrap_or_else(|| Registers::new(count));
-        let back = code.insns[self.blocks[tail].last];
-        let first = self.blocks[header].loop_writes.is_none();
-        let mut reads =
-            self.blocks[header].loop_reads.take().unwrap_or_else(|| Registers::new(count));
-        let mut calls = self.blocks[header].loop_calls;
-        let mut arrays = std::mem::take(&mut self.blocks[header].loop_arrays);
-        let mut stores = std::mem::take(&mut self.blocks[header].loop_stores);
-        let mut indices = std::mem::take(&mut self.blocks[header].loop_indices);
-        let mut records = std::mem::take(&mut self.blocks[header].loop_records);
-        let mut reshapes = self.blocks[header].loop_reshapes;
-        let mut globals = std::mem::take(&mut self.blocks[header].loop_globals);
-        let mut sets = self.blocks[header].loop_sets;
+        let mut round = match self.blocks[header].round.take() {
+            // Whether the bound holds on each of several ways back is not asked.
+            Some(round) => Round { bound: None, ..round },
+            None => {
+                let back = code.insns[self.blocks[tail].last];
+                Round::new(code.nregs as usize, bound_of(back))
+            }
+        };
         self.loops.push((header, body.clone()));
         for block in body {
             for pc in self.blocks[block].start..self.blocks[block].end {
-                let insn = code.insns[pc];
-                calls |= self.calls[pc];
-                match insn.op {
-                    Op::GetIndex | Op::GetIndexI => arrays.push(insn.b),
-                    Op::SetIndex | Op::SetIndexI => {
-                        stores.push(insn.a);
-                        arrays.push(insn.a);
-                    }
-                    Op::IterNext => arrays.push(insn.a),
-                    Op::GetProp => records.push((insn.b, pc)),
-                    Op::CallModule => globals.push(pc),
-                    Op::SetModule => sets = true,
-                    Op::SetProp => {
-                        stores.push(insn.a);
-                        records.push((insn.a, pc));
-                        reshapes |= unit.seen[pc].shapes.iter().any(|shape| shape.next != 0);
-                    }
-                    _ => {}
-                }
-                match insn.op {
-                    Op::GetIndex => indices.push((insn.b, insn.c)),
-                    Op::SetIndex => indices.push((insn.a, insn.b)),
-                    _ => {}
-                }
-                let e = effects(unit, pc);
-                e.uses.iter().for_each(|r| reads.insert(*r));
-                e.defs.iter().chain(&e.clobbers).for_each(|r| writes.insert(*r));
-                if let Some(from) = e.kills {
-                    (from..code.nregs).for_each(|r| writes.insert(r));
-                }
+                round.calls |= self.calls[pc];
+                round.add(unit, pc);
             }
         }
-        records.sort_unstable();
-        records.dedup_by_key(|(register, _)| *register);
-        let header = &mut self.blocks[header];
-        header.loop_bound = if first { bound_of(back) } else { None };
-        header.loop_writes = Some(writes);
-        header.loop_reads = Some(reads);
-        header.loop_calls = calls;
-        header.loop_indices = indices;
-        header.loop_records = records;
-        header.loop_reshapes = reshapes;
-        header.loop_globals = globals;
-        header.loop_sets = sets;
-        for list in [&mut arrays, &mut stores] {
+        round.records.sort_unstable();
+        round.records.dedup_by_key(|(register, _)| *register);
+        for list in [&mut round.arrays, &mut round.stores] {
             list.sort_unstable();
             list.dedup();
         }
-        header.loop_arrays = arrays;
-        header.loop_stores = stores;
+        self.blocks[header].round = Some(round);
     }
 
     /// The immediate dominator of each block, after Cooper, Harvey and Kennedy,
@@ -538,8 +549,8 @@ mod tests {
         let unit = Unit::plain(&assemble(LOOP).unwrap());
         let flow = Flow::new(&unit, 0, |_| false).unwrap();
         assert_eq!(flow.blocks.len(), 3);
-        let writes = flow.blocks[1].loop_writes.as_ref().unwrap();
-        assert_eq!(writes.iter().collect::<Vec<_>>(), [3, 4]);
+        let round = flow.blocks[1].round.as_ref().unwrap();
+        assert_eq!(round.writes.iter().collect::<Vec<_>>(), [3, 4]);
         assert!(!flow.calls_in_loops);
         assert_eq!(flow.live[2].iter().collect::<Vec<_>>(), [2, 3, 4]);
         assert_eq!(flow.live[5].iter().collect::<Vec<_>>(), [3]);
@@ -550,6 +561,6 @@ mod tests {
         let unit = Unit::plain(&assemble(LOOP).unwrap());
         let flow = Flow::new(&unit, 2, |_| false).unwrap();
         assert_eq!(flow.blocks[0].start, 2);
-        assert!(flow.blocks[0].loop_writes.is_some());
+        assert!(flow.blocks[0].round.is_some());
     }
 }

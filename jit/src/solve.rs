@@ -104,7 +104,7 @@ impl<'a, 'b> Solver<'a, 'b> {
         dirty: &mut [bool],
     ) -> Result<(), (usize, u16)> {
         let start = self.flow.blocks[block].start;
-        let header = self.flow.blocks[block].loop_writes.is_some();
+        let header = self.flow.blocks[block].round.is_some();
         if header {
             for register in self.flow.live[start].iter() {
                 let assumed = self.infer.unit.loop_kinds(start, register);

@@ -54,7 +54,8 @@ impl Lower<'_, '_> {
         if edges.is_empty() {
             return false;
         }
-        if block.loop_writes.is_none() && edges.len() == 1 {
+        let round = block.round.as_ref();
+        if round.is_none() && edges.len() == 1 {
             let edge = edges.remove(0);
             self.b.switch_to_block(edge.block);
             self.state = edge.state;
@@ -72,15 +73,16 @@ impl Lower<'_, '_> {
         for edge in &mut edges {
             self.b.switch_to_block(edge.block);
             std::mem::swap(&mut self.state, &mut edge.state);
-            self.opaque = block.loop_writes.is_some();
+            self.opaque = round.is_some();
             self.convert_all(block.start, &types);
-            if only && block.loop_writes.is_some() {
-                below = self.prepare_loop(number);
+            if let (true, Some(round)) = (only, round) {
+                below = self.prepare_loop(block.start, round);
             }
             self.opaque = false;
-            if let Some(writes) = &block.loop_writes {
+            if let Some(round) = round {
                 // Exits of the loop then need not keep these in registers.
-                for register in flow.live[block.start].iter().filter(|r| !writes.contains(*r)) {
+                for register in flow.live[block.start].iter().filter(|r| !round.writes.contains(*r))
+                {
                     self.sync(register);
                 }
             }
@@ -93,18 +95,17 @@ impl Lower<'_, '_> {
         state.types = types.clone();
         state.frames = edges.iter().fold(u32::MAX, |all, e| all & e.state.frames);
         state.returns = edges.iter().fold(u32::MAX, |all, e| all & e.state.returns);
-        let keeps = !block.loop_calls;
-        let shapes = keeps && !block.loop_reshapes;
+        let keeps = round.is_none_or(|round| !round.calls);
+        let shapes = keeps && round.is_none_or(|round| !round.reshapes);
         state.shapes.retain(|s| shapes && edges.iter().all(|e| e.state.shapes.contains(s)));
         state.arrays.retain(|a| keeps && edges.iter().all(|e| e.state.arrays.contains(a)));
-        let globals = keeps && !block.loop_sets;
+        let globals = keeps && round.is_none_or(|round| !round.sets);
         state.globals.retain(|g| globals && edges.iter().all(|e| e.state.globals.contains(g)));
         state.falsy.clear();
         state.scopes.retain(|s| edges.iter().all(|e| e.state.scopes.contains(s)));
         state.fresh.clear();
         state.virtuals.clear();
-        let header = block.loop_writes.is_some();
-        state.collected = !header && edges.iter().all(|e| e.state.collected);
+        state.collected = round.is_none() && edges.iter().all(|e| e.state.collected);
         let mut params = Vec::new();
         for register in 0..state.slots.len() as u16 {
             let i = register as usize;
@@ -118,9 +119,9 @@ impl Lower<'_, '_> {
                 let slot = e.state.slots[i];
                 slot.val == first.val && slot.rep == first.rep
             });
-            let written = block.loop_writes.as_ref().is_some_and(|w| w.contains(register));
+            let written = round.is_some_and(|round| round.writes.contains(register));
             let synced = edges.iter().all(|e| e.state.slots[i].synced);
-            let read = block.loop_reads.as_ref().is_none_or(|reads| reads.contains(register));
+            let read = round.is_none_or(|round| round.reads.contains(register));
             state.slots[i] = if synced && !written && !read {
                 // Cranelift would keep it in a machine register through the loop, or move it
                 // to and from the stack in each round.
@@ -140,7 +141,7 @@ impl Lower<'_, '_> {
                 self.bounded.push((index, len));
             }
         }
-        if block.loop_writes.is_some() {
+        if round.is_some() {
             self.headers[number] =
                 Some(Header { block: joined, params: params.clone(), types: types.clone() });
         }

@@ -11,7 +11,7 @@ use cranelift_codegen::ir::{InstBuilder, Value, types};
 use gene_isa::backend::Kinds;
 
 use super::{Lower, Shape};
-use crate::flow::{Bound, Limit};
+use crate::flow::{Bound, Limit, Round};
 use crate::infer::CallPlan;
 
 /// A register that is less than a length in each round of a loop.
@@ -20,35 +20,31 @@ pub type Below = (u16, Value);
 impl Lower<'_, '_> {
     /// At the only way into a loop: checks and loads what stays as it is. The indices that are
     /// below a length.
-    pub(super) fn prepare_loop(&mut self, number: usize) -> Vec<Below> {
-        let block = &self.flow.blocks[number];
-        if block.loop_calls || self.unit.loop_at(block.start).is_none() {
+    pub(super) fn prepare_loop(&mut self, start: usize, round: &Round) -> Vec<Below> {
+        if round.calls || self.unit.loop_at(start).is_none() {
             return Vec::new();
         }
-        self.prepare_arrays(number);
-        self.prepare_records(number);
-        self.prepare_globals(number);
-        self.prepare_indices(number)
+        self.prepare_arrays(start, round);
+        self.prepare_records(start, round);
+        self.prepare_globals(round);
+        self.prepare_indices(start, round)
     }
 
     /// Whether a register has one value in the loop, which it needs.
-    fn stays(&self, number: usize, register: u16) -> bool {
-        let block = &self.flow.blocks[number];
-        let written = block.loop_writes.as_ref().is_none_or(|writes| writes.contains(register));
-        !written && self.flow.live[block.start].contains(register)
+    fn stays(&self, start: usize, round: &Round, register: u16) -> bool {
+        !round.writes.contains(register) && self.flow.live[start].contains(register)
     }
 
-    fn prepare_arrays(&mut self, number: usize) {
-        let block = &self.flow.blocks[number];
-        for register in &block.loop_arrays {
+    fn prepare_arrays(&mut self, start: usize, round: &Round) {
+        for register in &round.arrays {
             let array = self.state.types[*register as usize].kinds == Kinds::ARRAY;
-            if !array || !self.stays(number, *register) {
+            if !array || !self.stays(start, round, *register) {
                 continue;
             }
             let word = self.boxed(*register);
             let address = self.address(word);
             let mut parts = self.array_parts(address);
-            if block.loop_stores.contains(register) {
+            if round.stores.contains(register) {
                 self.guard_mutable(address);
                 self.barrier_always(address);
                 parts.writable = true;
@@ -58,17 +54,19 @@ impl Lower<'_, '_> {
         }
     }
 
-    fn prepare_records(&mut self, number: usize) {
-        let block = &self.flow.blocks[number];
-        if block.loop_reshapes {
+    fn prepare_records(&mut self, start: usize, round: &Round) {
+        if round.reshapes {
             return;
         }
-        for (register, user) in &block.loop_records {
+        for (register, user) in &round.records {
             let kinds = self.state.types[*register as usize].kinds;
             let record = kinds.within(Kinds::RECORD) && !kinds.is_empty();
             let shapes = &self.infer.seen(*user).shapes;
             let [only] = &shapes[..] else { continue };
-            if !record || self.infer.member(*user) != Some(true) || !self.stays(number, *register) {
+            if !record
+                || self.infer.member(*user) != Some(true)
+                || !self.stays(start, round, *register)
+            {
                 continue;
             }
             let word = self.boxed(*register);
@@ -77,7 +75,7 @@ impl Lower<'_, '_> {
             let shape = self.load(address, self.run.layout.record_shape);
             self.guard_shape(address, shape, only, known);
             let mutable = known.is_some_and(|k| k.mutable && k.address == only.shape);
-            let stored = block.loop_stores.contains(register);
+            let stored = round.stores.contains(register);
             if stored && !mutable {
                 self.guard_mutable(address);
             }
@@ -88,12 +86,11 @@ impl Lower<'_, '_> {
     }
 
     /// Natives of which a call is a few instructions.
-    fn prepare_globals(&mut self, number: usize) {
-        let block = &self.flow.blocks[number];
-        if block.loop_sets {
+    fn prepare_globals(&mut self, round: &Round) {
+        if round.sets {
             return;
         }
-        for pc in &block.loop_globals {
+        for pc in &round.globals {
             if let CallPlan::Native(value, _) = self.infer.call(*pc)
                 && self.infer.is_silent(*pc)
             {
@@ -103,15 +100,16 @@ impl Lower<'_, '_> {
     }
 
     /// A loop whose counter is below a limit that is at most the length of an array.
-    fn prepare_indices(&mut self, number: usize) -> Vec<Below> {
-        let block = &self.flow.blocks[number];
+    fn prepare_indices(&mut self, start: usize, round: &Round) -> Vec<Below> {
         let mut found: Vec<Below> = Vec::new();
-        let Some(bound) = block.loop_bound else { return found };
-        let Some(limit) = self.limit(number, bound) else { return found };
-        for (array, index) in &block.loop_indices {
+        let Some(bound) = round.bound else { return found };
+        let Some(limit) = self.limit(start, round, bound) else { return found };
+        for (array, index) in &round.indices {
             let Some(slot) = self.state.slots.get(*array as usize) else { continue };
             let parts = self.state.arrays.iter().find(|(word, _)| slot.val == Some(*word));
-            let Some((_, parts)) = parts.filter(|_| self.stays(number, *array)) else { continue };
+            let Some((_, parts)) = parts.filter(|_| self.stays(start, round, *array)) else {
+                continue;
+            };
             let len = parts.len;
             if *index != bound.register || found.iter().any(|(_, known)| *known == len) {
                 continue;
@@ -129,9 +127,9 @@ impl Lower<'_, '_> {
 
     /// The limit of a loop's counter as a number, if the counter is never negative, and
     /// below it when the loop is entered: leaves otherwise.
-    fn limit(&mut self, number: usize, bound: Bound) -> Option<Value> {
+    fn limit(&mut self, start: usize, round: &Round, bound: Bound) -> Option<Value> {
         let indexed = |(_, index): &(u16, u16)| *index == bound.register;
-        if !self.flow.blocks[number].loop_indices.iter().any(indexed) {
+        if !round.indices.iter().any(indexed) {
             return None;
         }
         let counter = self.state.types[bound.register as usize];
@@ -139,7 +137,7 @@ impl Lower<'_, '_> {
             let step = self.state.types[step as usize];
             step.is_int() && step.lo > 0
         });
-        let known = self.block_types[number].as_ref()?[bound.register as usize];
+        let known = self.block_types[self.block_at(start)].as_ref()?[bound.register as usize];
         if !counter.is_int() || !known.is_int() || known.lo < 0 || !rises {
             return None;
         }
@@ -147,7 +145,7 @@ impl Lower<'_, '_> {
             Limit::Number(limit) => self.b.ins().iconst(types::I64, limit),
             Limit::Register(limit) => {
                 let int = self.state.types[limit as usize].is_int();
-                if !int || !self.stays(number, limit) {
+                if !int || !self.stays(start, round, limit) {
                     return None;
                 }
                 self.int(limit)

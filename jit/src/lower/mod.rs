@@ -314,7 +314,7 @@ impl<'a, 'b> Lower<'a, 'b> {
 
     /// Compiles everything; the exits, and what is left to the interpreter.
     pub fn run(mut self) -> (FunctionBuilder<'b>, Vec<Exit>, Vec<(u64, u32)>) {
-        if self.flow.blocks.iter().any(|block| block.loop_writes.is_some()) {
+        if self.flow.blocks.iter().any(|block| block.round.is_some()) {
             self.keep_home();
         }
         match self.request.entry {
