@@ -25,7 +25,8 @@ impl Heap {
 pub fn fill(layout: &mut Layout) {
     Space::fill(layout);
     layout.granule = GRANULE as i32;
-    layout.small_bytes = SMALL_BYTES as i32;
+    // Machine code would not tell AddressSanitizer which cells it takes.
+    layout.small_bytes = if cfg!(gene_asan) { 0 } else { SMALL_BYTES as i32 };
     layout.immutable_flags = (SEALED | FROZEN) as i32;
     layout.frozen_flag = FROZEN as i32;
     layout.header_kind = offset_of!(Header, kind) as i32;
