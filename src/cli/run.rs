@@ -220,7 +220,15 @@ fn engine(flags: &ProgramFlags, profiled: bool) -> Engine {
 fn finish(engine: &mut Engine, flags: &ProgramFlags, clock: &Clock) -> io::Result<()> {
     engine.vm.out.flush()?;
     if flags.jit_report {
-        let report = engine.jit_report().unwrap_or_else(|| "nothing is compiled\n".into());
+        let report = match engine.jit_report() {
+            None => "nothing is compiled\n".into(),
+            Some(report) if report.is_empty() => {
+                "nothing was hot; thresholds hold after 10 ms, or from the start where \
+                 --jit-calls or --jit-loops sets one\n"
+                    .into()
+            }
+            Some(report) => report,
+        };
         io::stderr().write_all(report.as_bytes())?;
     }
     if flags.stats {

@@ -377,6 +377,7 @@ fn jit_thresholds() -> Result<(), Failed> {
     if !compiled(&outcome).is_empty() {
         return outcome.fail("nothing should be hot");
     }
+    outcome.expect_stderr_contains("nothing was hot")?;
     let source = HOT.replace("500000", "2500");
     let soon = ["--jit-calls=20", "--jit-loops=200", "--jit-report"];
     let outcome = run("jit_soon", &source, &soon, &[])?;
