@@ -239,14 +239,10 @@ impl Lower<'_, '_> {
         }
         let record = self.record(1, insn.b);
         if let ([only], true) = (&shapes[..], self.infer.float_use(self.pc).is_some()) {
-            let known = self.known_shape(record.0);
-            if known.is_none_or(|k| k.address != only.shape) {
-                let shape = self.load(record.1, self.run.layout.record_shape);
-                self.guard_shape(record.1, shape, only, known);
-            } else {
-                self.guard_inline(record.1, only, known);
-            }
-            let at = self.slot_address(record.1, only);
+            let mut at = (record.1, 0);
+            self.by_shape(record, shapes, |lower, shaped| {
+                at = lower.slot_address(record.1, shaped)
+            });
             self.note_read(record.0, only);
             self.define_unproven(insn.a, at);
             return;
